@@ -1,0 +1,64 @@
+"""Options and printing that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from evalkit.codec import encode_pretty
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+tasks_dir_option = click.option(
+    "--tasks-dir",
+    "task_folders",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="EVALKIT_TASKS_DIR",
+    help="Further folder of task files; may be repeated.",
+)
+
+
+def data_options(command: F) -> F:
+    """`--data-dir`, `--trust`."""
+    command = click.option(
+        "--trust",
+        "trusted",
+        multiple=True,
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        help="Folder whose !function code may run.",
+    )(command)
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="EVALKIT_DATA_DIR",
+        help="Local mirror of the hub datasets: DIR/<task>/<split>.jsonl.  [env: EVALKIT_DATA_DIR]",
+    )(command)
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON document to standard output."""
+    click.echo(encode_pretty(value), nl=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Write a table to standard output; cells may carry rich markup made by us, never by others."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if os.isatty(1) else 160).print(table)
+
+
+def note(text: str) -> None:
+    """A remark on standard error."""
+    click.echo(text, err=True)

@@ -1,0 +1,78 @@
+"""`evalkit quickstart`: the whole road once, on the embedded model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalkit import boards
+from evalkit.cli.common import note
+from evalkit.cli.progress import progress
+from evalkit.cli.report import write_report
+from evalkit.clients import weights
+from evalkit.clients.build import build
+from evalkit.comparison import compare_store
+from evalkit.execution import run_to_end
+from evalkit.leaderboard import fill
+from evalkit.planning import board_task, create_run
+from evalkit.references import load_references
+from evalkit.registry import EXPORTERS
+from evalkit.report.terminal import print_comparisons, print_summary
+from evalkit.store import RunStore, write_file
+from evalkit.tasks import catalog
+from evalkit.tasks.items import ItemLoader
+from evalkit.types import Board, ModelSpec, RunSpec
+
+MODEL = "smollm2"
+SEED = 1000
+DEMONSTRATION = (
+    "This is a demonstration: a model of 135 million parameters on an easy question ladder. It is no reasoning model; "
+    "the numbers show how evalkit measures and compares, not how good anything is."
+)
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
+@click.option("--gguf", type=click.Path(path_type=Path), help="Another model file in place of SmolLM2.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+def quickstart(out: Path, gguf: Path | None, quiet: bool) -> int:
+    """Fetch a small model, run the quickstart suite on it, compare, and write the report and a leaderboard."""
+    if gguf is None:
+        note("fetching SmolLM2-135M-Instruct (93 MB, once) ...")
+        weights.pull(weights.known(MODEL))
+    board = boards.find("quickstart")
+    spec = RunSpec(
+        tasks=tuple(board_task(catalog.find(entry.task), entry) for entry in board.tasks),
+        model=ModelSpec(
+            kind="local",
+            name=gguf.stem if gguf else MODEL,
+            concurrency=1,
+            options={"gguf": str(gguf)} if gguf else {},
+        ),
+        seed=SEED,
+        board=board.name,
+        references=board.references,
+    )
+    client = build(spec.model)
+    store = create_run(spec, out, ItemLoader(), client.describe())
+    with store:
+        note(f"run directory: {store.folder}")
+        with progress(quiet) as shown:
+            summary, complete = run_to_end(store, shown, client)
+        if not complete:
+            note(f"interrupted; resume with: evalkit run --resume {store.folder}")
+            return 130
+        print_summary(summary)
+        click.echo("\nCompared with:")
+        print_comparisons(compare_store(store, board.references, load_references()), sources=False)
+        click.echo(DEMONSTRATION)
+        _write_files(store, board)
+    return 0
+
+
+def _write_files(store: RunStore, board: Board) -> None:
+    table = fill(board, [store], load_references())
+    path = write_file(Path("leaderboard.md"), EXPORTERS.get("md")().render(table))
+    report = write_report(store, note=DEMONSTRATION)
+    click.echo(f"\nrun:         {store.folder}\nreport:      {report}\nleaderboard: {path}")

@@ -1,0 +1,180 @@
+"""`evalkit run`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from evalkit import boards
+from evalkit.cli.common import data_options, json_option, note, print_json, tasks_dir_option
+from evalkit.cli.progress import progress
+from evalkit.clients.build import DEFAULT_KEY_ENV, build, parse_model
+from evalkit.codec import read_json
+from evalkit.errors import EndpointError, UsageError
+from evalkit.execution import run_to_end
+from evalkit.planning import Overrides, board_task, changed_fields, create_run
+from evalkit.report.terminal import print_summary
+from evalkit.store import RunStore
+from evalkit.summary import RunSummary
+from evalkit.tasks import catalog
+from evalkit.tasks.items import ItemLoader
+from evalkit.types import ModelSpec, RunRecord, RunSpec, TaskSpec
+
+FAILED_SHARE = 0.02
+EXIT_FAILED_SAMPLES = 3
+EXIT_INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("names", metavar="[TASK|RUN.JSON]...", nargs=-1)
+@click.option("--suite", help="Run all tasks of this board.")
+@click.option("-m", "--model", metavar="KIND:NAME", help="For example openai:deepseek-r1, local:smollm2, fake:x.")
+@click.option("--base-url", envvar="EVALKIT_BASE_URL", help="Endpoint of an openai: model, ending in /v1 or the like.")
+@click.option("--api-key-env", default=DEFAULT_KEY_ENV, show_default=True, help="Variable that holds the API key.")
+@click.option("--gguf", type=click.Path(path_type=Path), help="Model file for local: models.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N items of each task.")
+@click.option("-k", "--samples", type=click.IntRange(1), help="Samples per item; default from the task.")
+@click.option("--temperature", type=click.FloatRange(0))
+@click.option("--top-p", type=click.FloatRange(0, 1))
+@click.option("--max-tokens", type=click.IntRange(1))
+@click.option("--limit-parameter", default="max_tokens", show_default=True, help="Body field of the token limit.")
+@click.option("--extra", multiple=True, metavar="KEY=JSON", help="Further body field; may be repeated.")
+@click.option("--seed", type=int, help="Sample j is sent with seed + j. Without it no seed is sent.")
+@click.option("--concurrency", type=click.IntRange(1), default=16, show_default=True, help="Requests in flight.")
+@click.option("--stream/--no-stream", default=True, show_default=True)
+@click.option("--against", help="Reference models, declared before the run: o1,deepseek-r1.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Finish this run directory.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+@tasks_dir_option
+@data_options
+@json_option
+def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool, **options: Any) -> int:
+    """Run tasks on a model, grade the answers, and write a run directory.
+
+    A run.json in place of a task repeats that run.
+    """
+    if resume is not None:
+        store = _reopen(resume, names, options)
+    else:
+        spec = build_spec(names, options)
+        client = build(spec.model)
+        loader = ItemLoader(options["data_dir"], options["trusted"])
+        store = create_run(spec, options["out"], loader, client.describe())
+    with store:
+        note(f"run directory: {store.folder}")
+        return finish(store, quiet, as_json)
+
+
+def finish(store: RunStore, quiet: bool, as_json: bool) -> int:
+    """Fill the run, print its results, and return the exit code."""
+    try:
+        with progress(quiet) as shown:
+            summary, complete = run_to_end(store, shown)
+    except EndpointError:
+        note(f"what was generated is kept; resume with: evalkit run --resume {store.folder}")
+        raise
+    if as_json:
+        print_json(summary)
+    elif complete or summary.n_samples:
+        print_summary(summary)
+    if not complete:
+        note(f"interrupted with {summary.samples_owed} samples owed; resume with: evalkit run --resume {store.folder}")
+        return EXIT_INTERRUPTED
+    return _failed_samples(store, summary)
+
+
+def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
+    """The run that the options ask for; raises `UnknownName`, `UsageError` or `TaskError`."""
+    if len(names) == 1 and names[0].endswith(".json"):
+        return read_json(Path(names[0]), RunRecord).spec
+    tasks = _tasks(names, options)
+    if not options["model"]:
+        raise UsageError("which model? Give --model KIND:NAME, for example --model openai:deepseek-r1 --base-url URL")
+    kind, name = parse_model(options["model"])
+    gguf = options["gguf"]
+    model = ModelSpec(
+        kind=kind,
+        name=name,
+        base_url=options["base_url"],
+        api_key_env=options["api_key_env"],
+        stream=options["stream"],
+        concurrency=1 if kind == "local" else options["concurrency"],
+        limit_parameter=options["limit_parameter"],
+        options={"gguf": str(gguf)} if gguf else {},
+    )
+    overrides = Overrides(
+        samples=options["samples"],
+        temperature=options["temperature"],
+        top_p=options["top_p"],
+        max_tokens=options["max_tokens"],
+        extra=dict(_pair(text) for text in options["extra"]),
+    )
+    references = tuple(r.strip() for r in options["against"].split(",")) if options["against"] else ()
+    if options["suite"]:
+        references = references or boards.find(options["suite"]).references
+    return RunSpec(
+        tasks=tuple(overrides.apply(task) for task in tasks),
+        model=model,
+        limit=options["limit"],
+        seed=options["seed"],
+        board=options["suite"],
+        references=references,
+    )
+
+
+def _tasks(names: tuple[str, ...], options: dict[str, Any]) -> list[TaskSpec]:
+    folders = options["task_folders"]
+    found = [catalog.find(name, folders) for name in names]
+    if options["suite"]:
+        board = boards.find(options["suite"])
+        wanted = [e for e in board.tasks if not names or e.task in names]
+        found = [board_task(catalog.find(e.task, folders), e) for e in wanted]
+    if not found:
+        raise UsageError("which task? Name one (see: evalkit tasks list), or give --suite")
+    return found
+
+
+def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> RunStore:
+    """Open a run to finish it; options that would change it are refused with the changed fields."""
+    store = RunStore.open(folder, writer=True)
+    before = store.record.spec
+    source = click.get_current_context().get_parameter_source
+    moved = {
+        key: options[key]
+        for key in ("base_url", "api_key_env", "concurrency")
+        if source(key) is ParameterSource.COMMANDLINE
+    }
+    if names or options["model"] or options["suite"]:
+        changed = changed_fields(before, build_spec(names, options))
+        if changed:
+            store.close()
+            raise UsageError(f"{folder} was made with other settings; changed: {', '.join(changed)}. Start a new run.")
+    store.use_model(dataclasses.replace(before.model, **moved))
+    return store
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise UsageError(f"--extra must be KEY=JSON, not {text!r}")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _failed_samples(store: RunStore, summary: RunSummary) -> int:
+    if summary.n_errored == 0:
+        return 0
+    share = summary.n_errored / summary.n_samples
+    note(
+        f"{summary.n_errored} of {summary.n_samples} samples failed (status errored, not counted as wrong); "
+        f"repeat them with: evalkit run --resume {store.folder}"
+    )
+    return EXIT_FAILED_SAMPLES if share > FAILED_SHARE else 0

@@ -1,0 +1,1 @@
+"""Clients: one file per kind of endpoint."""

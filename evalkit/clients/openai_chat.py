@@ -1,0 +1,278 @@
+"""OpenAI-compatible chat completions: vLLM, vllm-ascend, MindIE, SGLang, llama.cpp, DeepSeek, Spark X1, OpenAI.
+
+Streaming is the default: a chain of thought takes minutes, and gateways cut silent connections.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+
+from evalkit.clients import reasoning
+from evalkit.clients.http import HttpPolicy, HttpTransport, RequestFailed, error_message
+from evalkit.clients.sse import SSEDecoder
+from evalkit.errors import EndpointError, UnknownName, UsageError
+from evalkit.types import Failure, Generation, Json, ModelSpec, Request, Usage
+
+_MAX_BODY = 64 * 2**20
+
+
+class _Details(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    completion_tokens_details: _Details | None = None
+
+
+class _Message(msgspec.Struct):
+    """`message` of a full answer or `delta` of a chunk."""
+
+    content: Any = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    thinking: str | None = None
+    reasoning_details: list[Any] | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message | None = None
+    delta: _Message | None = None
+    finish_reason: str | None = None
+
+
+class _Body(msgspec.Struct):
+    """A full answer or one chunk of a stream."""
+
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    error: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Body)
+_encoder = msgspec.json.Encoder()
+
+
+class _Collected:
+    """What has arrived of one answer."""
+
+    __slots__ = ("content", "fingerprint", "finish", "model", "reasoning", "refusal", "started_s", "ttft_s", "usage")
+
+    def __init__(self, started_s: float) -> None:
+        self.content: list[str] = []
+        self.reasoning: list[str] = []
+        self.refusal = ""
+        self.finish: str | None = None
+        self.usage: _Usage | None = None
+        self.model: str | None = None
+        self.fingerprint: str | None = None
+        self.started_s = started_s
+        self.ttft_s: float | None = None
+
+    def add(self, body: _Body) -> None:
+        if body.error:
+            raise RequestFailed(_endpoint_failure(body.error))
+        self.usage = body.usage or self.usage
+        self.model = body.model or self.model
+        self.fingerprint = body.system_fingerprint or self.fingerprint
+        for choice in body.choices[:1]:
+            part = choice.delta or choice.message
+            if part is not None:
+                self._add_part(part)
+            self.finish = choice.finish_reason or self.finish
+
+    def _add_part(self, part: _Message) -> None:
+        thought = part.reasoning_content or part.reasoning or part.thinking or _details_text(part.reasoning_details)
+        text = part.content if isinstance(part.content, str) else _parts_text(part.content)
+        if self.ttft_s is None and (thought or text):
+            self.ttft_s = time.perf_counter() - self.started_s
+        if thought:
+            self.reasoning.append(thought)
+        if text:
+            self.content.append(text)
+        if part.refusal:
+            self.refusal += part.refusal
+
+
+class OpenAIChatClient:
+    """`--model openai:NAME --base-url URL`."""
+
+    def __init__(self, spec: ModelSpec, policy: HttpPolicy | None = None) -> None:
+        if not spec.base_url:
+            raise UsageError("an openai: model needs --base-url, for example http://127.0.0.1:8000/v1")
+        self.name = spec.name
+        self._spec = spec
+        key = os.environ.get(spec.api_key_env) if spec.api_key_env else None
+        self._transport = HttpTransport(spec.base_url, key, policy or HttpPolicy(), connections=spec.concurrency)
+
+    async def open(self) -> None:
+        """Connect, check the key, and check the model name where the endpoint lists its models."""
+        await self._transport.open()
+        try:
+            listed = _model_ids(await self._transport.get_json("/models"))
+        except BaseException:
+            await self._transport.close()
+            raise
+        if listed and self.name not in listed:
+            await self._transport.close()
+            raise UnknownName(
+                f"model at {self._transport.base_url}:", self.name, listed, "served: " + ", ".join(listed[:5])
+            )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.close()
+
+    def describe(self) -> Mapping[str, Json]:
+        """Endpoint facts for run.json: never the key."""
+        return {"base_url": self._spec.base_url, "stream": self._spec.stream, "api_key_env": self._spec.api_key_env}
+
+    async def generate(self, request: Request) -> Generation:
+        """Generate one sample; failures come back as data."""
+        sent = self._body(request)
+        messages = [{"role": role, "content": text} for role, text in request.messages]
+        body = _encoder.encode({"model": self.name, "messages": messages, **sent})
+        started_s = time.perf_counter()
+        got, attempts, failure = await self._transport.post("/chat/completions", body, _read)
+        latency_s = time.perf_counter() - started_s
+        if failure is not None and failure.kind == "connect":
+            raise EndpointError(f"{self._transport.base_url} went away: {failure.message}")
+        if got is None:
+            return Generation(sent=sent, attempts=attempts, failure=failure, latency_s=latency_s)
+        return _generation(got, sent, attempts)
+
+    def _body(self, request: Request) -> dict[str, Json]:
+        s = request.sampling
+        body: dict[str, Json] = dict(s.extra)
+        settings = {
+            "temperature": s.temperature,
+            "top_p": s.top_p,
+            "top_k": s.top_k,
+            self._spec.limit_parameter: s.max_tokens,
+            "seed": s.seed,
+        }
+        body.update({k: v for k, v in settings.items() if v is not None})
+        if s.stop:
+            body["stop"] = list(s.stop)
+        if self._spec.stream:
+            body["stream"] = True
+            body["stream_options"] = {"include_usage": True}
+        return body
+
+
+async def _read(pieces: AsyncIterator[bytes], content_type: str, started_s: float) -> _Collected:
+    got = _Collected(started_s)
+    if "event-stream" in content_type:
+        await _read_stream(pieces, got)
+    else:
+        await _read_whole(pieces, got)
+    return got
+
+
+async def _read_stream(pieces: AsyncIterator[bytes], got: _Collected) -> None:
+    decoder = SSEDecoder()
+    async for piece in pieces:
+        for payload in decoder.feed(piece):
+            if payload == b"[DONE]":
+                return
+            got.add(_decode(payload))
+    if got.finish is None:
+        raise RequestFailed(Failure(kind="reset", message="the stream ended before the answer did", retryable=True))
+
+
+async def _read_whole(pieces: AsyncIterator[bytes], got: _Collected) -> None:
+    parts: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size > _MAX_BODY:
+            raise RequestFailed(Failure(kind="protocol", message=f"the answer is larger than {_MAX_BODY} bytes"))
+    body = _decode(b"".join(parts))
+    got.add(body)
+    if not body.choices:
+        raise RequestFailed(Failure(kind="protocol", message="the answer has no choices", retryable=True))
+    got.ttft_s = None
+
+
+def _decode(payload: bytes) -> _Body:
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        text = payload[:200].decode("utf-8", "replace")
+        message = f"not a chat completion ({fault}): {text!r}"
+        raise RequestFailed(Failure(kind="protocol", message=message, retryable=True)) from fault
+
+
+def _generation(got: _Collected, sent: Mapping[str, Json], attempts: int) -> Generation:
+    content = "".join(got.content)
+    thought, answer, closed = reasoning.split(content, "".join(got.reasoning))
+    finish = "content_filter" if got.refusal and not answer else got.finish
+    return Generation(
+        answer=answer or got.refusal,
+        reasoning=thought,
+        reasoning_closed=closed,
+        finish_reason=finish,
+        usage=_usage(got.usage, thought, answer),
+        ttft_s=got.ttft_s,
+        latency_s=time.perf_counter() - got.started_s,
+        served_model=got.model,
+        fingerprint=got.fingerprint,
+        sent=sent,
+        attempts=attempts,
+    )
+
+
+def _usage(usage: _Usage | None, thought: str, answer: str) -> Usage:
+    if usage is None:
+        return Usage()
+    counted = usage.reasoning_tokens
+    if usage.completion_tokens_details is not None:
+        counted = usage.completion_tokens_details.reasoning_tokens
+    estimated = False
+    if not counted and thought and usage.completion_tokens is not None:
+        # vLLM reports 0 where the chat template opened the tag, so 0 beside a trace is no count either.
+        counted = round(usage.completion_tokens * len(thought) / (len(thought) + len(answer)))
+        estimated = True
+    return Usage(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        reasoning_tokens=counted,
+        reasoning_estimated=estimated,
+    )
+
+
+def _endpoint_failure(error: Any) -> Failure:
+    """An error object inside a 200: some gateways only know failure after the headers are out."""
+    text = error_message(msgspec.json.encode({"error": error}).decode())
+    code = error.get("code") if isinstance(error, dict) else None
+    retryable = str(code) in {"429", "500", "502", "503", "504"} or "overload" in text.lower()
+    return Failure(kind="endpoint", message=text, retryable=retryable)
+
+
+def _details_text(details: list[Any] | None) -> str:
+    return "".join(str(d.get("text") or d.get("summary") or "") for d in details or () if isinstance(d, dict))
+
+
+def _parts_text(content: Any) -> str:
+    """Content as a list of typed parts."""
+    if not isinstance(content, list):
+        return ""
+    return "".join(str(p.get("text") or "") for p in content if isinstance(p, dict))
+
+
+def _model_ids(listing: object) -> list[str]:
+    data = listing.get("data") if isinstance(listing, dict) else None
+    if not isinstance(data, list):
+        return []
+    return [str(m["id"]) for m in data if isinstance(m, dict) and "id" in m]

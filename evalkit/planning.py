@@ -1,0 +1,117 @@
+"""What the user asked for -> a run directory with its items, ready to be filled."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from evalkit import __version__
+from evalkit.codec import builtins, digest
+from evalkit.errors import UsageError
+from evalkit.store import SCHEMA, RunStore
+from evalkit.tasks.items import ItemLoader
+from evalkit.tasks.protocol import protocol
+from evalkit.types import BoardTask, Item, Json, RunRecord, RunSpec, TaskSpec
+
+_RECORDED_PACKAGES = ("datasets", "lm-eval", "math-verify", "numpy", "reasoning-gym", "sympy", "xllamacpp")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """Protocol settings given on the command line; None keeps the task's."""
+
+    samples: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+
+    def apply(self, task: TaskSpec) -> TaskSpec:
+        """The task with these settings."""
+        given = {k: getattr(self, k) for k in ("temperature", "top_p", "max_tokens")}
+        sampling = dataclasses.replace(
+            task.sampling,
+            extra={**task.sampling.extra, **self.extra},
+            **{k: v for k, v in given.items() if v is not None},
+        )
+        return dataclasses.replace(task, sampling=sampling, samples=self.samples or task.samples)
+
+
+def board_task(task: TaskSpec, entry: BoardTask) -> TaskSpec:
+    """The task with what the board declares for it."""
+    return dataclasses.replace(
+        task,
+        margin=entry.margin or task.margin,
+        alpha=entry.alpha or task.alpha,
+        samples=entry.samples or task.samples,
+    )
+
+
+def create_run(
+    spec: RunSpec, folder: Path, loader: ItemLoader, endpoint: Mapping[str, Json], run_id: str | None = None
+) -> RunStore:
+    """Load the items and make the run directory; raises `DatasetError`, `TaskError` or `StoreError`."""
+    if len({t.name for t in spec.tasks}) != len(spec.tasks):
+        raise UsageError("a task is named twice")
+    items: dict[str, list[Item]] = {t.name: list(loader.items(t, spec.limit)) for t in spec.tasks}
+    data = {t.name: loader.data_digest(t) for t in spec.tasks}
+    protocols = {t.name: digest(protocol(t, data_digest=data[t.name], n_items=len(items[t.name]))) for t in spec.tasks}
+    run_id = run_id or new_id(spec, folder)
+    record = RunRecord(
+        schema=SCHEMA,
+        id=run_id,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        spec=spec,
+        spec_digest=digest(spec),
+        protocol_digests=protocols,
+        data_digests=data,
+        n_items={name: len(rows) for name, rows in items.items()},
+        endpoint=endpoint,
+        versions=_versions(),
+    )
+    return RunStore.create(folder / run_id, record, items)
+
+
+def new_id(spec: RunSpec, folder: Path) -> str:
+    """`<UTC time>-<suite or tasks>-<model>`, unique in `folder`."""
+    what = spec.board or "+".join(t.name for t in spec.tasks[:3])
+    stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{what}-{spec.model.name}"
+    stem = re.sub(r"[^A-Za-z0-9.+_-]+", "-", stem)[:120]
+    name, number = stem, 2
+    while (folder / name).exists():
+        name, number = f"{stem}-{number}", number + 1
+    return name
+
+
+def changed_fields(before: RunSpec, after: RunSpec) -> list[str]:
+    """Dotted names of the fields in which two specs differ, apart from where and how fast the model is asked."""
+    old, new = builtins(before), builtins(after)
+    for spec in (old, new):
+        for operational in ("base_url", "api_key_env", "concurrency", "stream"):
+            spec["model"].pop(operational)
+        spec["tasks"] = {task["name"]: task for task in spec["tasks"]}
+    return list(_differences(old, new, ""))
+
+
+def _differences(old: Json, new: Json, path: str) -> Sequence[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        found: list[str] = []
+        for key in sorted(old.keys() | new.keys()):
+            found += _differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+        return found
+    return [] if old == new else [path]
+
+
+def _versions() -> dict[str, str]:
+    found = {"evalkit": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for package in _RECORDED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

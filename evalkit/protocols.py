@@ -1,0 +1,61 @@
+"""The extension contracts. Anything that fits one of these can be plugged in by name (see `registry`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from evalkit.types import DatasetSpec, Generation, Item, Json, Leaderboard, Request, Score
+
+
+class Client(Protocol):
+    """One model behind one endpoint.
+
+    `generate` returns a `Generation` for every request, with `failure` set when the sample is lost; it raises
+    `AuthError` or `EndpointError` only when no further request can succeed. It must be safe to call concurrently.
+    """
+
+    name: str
+    """Model name as shown in tables."""
+
+    async def open(self) -> None:
+        """Acquire connections and check that the endpoint answers; raises `EndpointError`."""
+
+    async def generate(self, request: Request) -> Generation:
+        """Generate one sample."""
+
+    async def close(self) -> None:
+        """Release everything; safe to call twice."""
+
+    def describe(self) -> Mapping[str, Json]:
+        """What run.json keeps about the endpoint. Never contains a secret."""
+
+
+class Scorer(Protocol):
+    """Grades finished generations. Runs in the calling process; slow work goes to `scoring.pool`."""
+
+    name: str
+    version: str
+
+    def score(self, item: Item, generation: Generation) -> Score:
+        """Grade the answer text only; never raises for any text a model can write."""
+
+    def close(self) -> None:
+        """Stop workers."""
+
+
+class ItemSource(Protocol):
+    """Gives the rows of a dataset."""
+
+    def rows(self, spec: DatasetSpec, task: str, split: str, limit: int | None) -> Iterator[dict[str, Any]]:
+        """Yield rows in dataset order; raises `DatasetError`."""
+
+    def digest(self, spec: DatasetSpec, task: str, split: str) -> str | None:
+        """Identity of the data that `rows` reads, or None if the source has none."""
+
+
+class Exporter(Protocol):
+    """Writes a leaderboard in one format."""
+
+    def render(self, table: Leaderboard) -> str:
+        """Return the whole file as text."""

@@ -1,0 +1,72 @@
+"""Lazy tables: a name -> "module:attr" string, imported on first use only.
+
+Built-ins stand in the table; other packages add theirs by entry points of the group `evalkit.<kind>s`
+(for example `evalkit.clients`). Nothing registers itself on import.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from evalkit.errors import UnknownName
+from evalkit.protocols import Scorer
+from evalkit.types import RunSpec
+
+
+class Table:
+    """Names of one kind of extension."""
+
+    def __init__(self, kind: str, builtin: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._builtin = dict(builtin)
+
+    def names(self) -> list[str]:
+        """All known names, built-in and installed."""
+        return sorted(set(self._builtin) | set(self._installed()))
+
+    def get(self, name: str) -> Any:
+        """Import and return what `name` stands for; raises `UnknownName`."""
+        target = self._builtin.get(name) or self._installed().get(name)
+        if target is None:
+            raise UnknownName(self.kind, name, self.names())
+        module, _, attr = target.partition(":")
+        return getattr(importlib.import_module(module), attr)
+
+    def _installed(self) -> dict[str, str]:
+        return {e.name: e.value for e in entry_points(group=f"evalkit.{self.kind}s")}
+
+
+CLIENTS = Table(
+    "client",
+    {
+        "openai": "evalkit.clients.openai_chat:OpenAIChatClient",
+        "local": "evalkit.clients.local:LocalClient",
+        "fake": "evalkit.clients.fake:FakeClient",
+    },
+)
+
+SCORERS = Table(
+    "scorer",
+    {
+        "math": "evalkit.scoring.math:MathScorer",
+        "exact": "evalkit.scoring.exact:ExactScorer",
+        "reasoning_gym": "evalkit.scoring.reasoning_gym:ReasoningGymScorer",
+    },
+)
+
+EXPORTERS = Table(
+    "exporter",
+    {
+        "md": "evalkit.report.markdown:MarkdownExporter",
+        "csv": "evalkit.report.csv:CsvExporter",
+        "json": "evalkit.report.json:JsonExporter",
+    },
+)
+
+
+def build_scorers(spec: RunSpec) -> dict[str, Scorer]:
+    """A scorer per task; raises `UnknownName` or `UsageError` for what a task file asks for."""
+    return {task.name: SCORERS.get(task.scorer)(task.scorer_args) for task in spec.tasks}

@@ -1,0 +1,1 @@
+"""Reports: the same numbers as text, HTML, Markdown, CSV and JSON."""

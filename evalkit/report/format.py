@@ -1,0 +1,58 @@
+"""How numbers are written everywhere: percent with one decimal, intervals with their ends."""
+
+from __future__ import annotations
+
+from evalkit.types import OUTCOME_LABELS, Difference, ErrorBar, Reference, Verdict
+
+ERROR_BAR_LEGEND = (
+    "same items = 95 % interval if the run were repeated on these items (sampling noise only); "
+    "new items = 95 % interval for questions like these (the items are a sample too)."
+)
+
+
+def percent(value: float | None) -> str:
+    """`61.2`; a dash if not known."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def interval(bar: ErrorBar) -> str:
+    """`57.9 to 64.3`."""
+    return f"{percent(bar.interval.low)} to {percent(bar.interval.high)}"
+
+
+def points(value: float) -> str:
+    """A signed difference in percentage points."""
+    return f"{100 * value:+.1f}"
+
+
+def difference(diff: Difference | None) -> str:
+    """`-18.0 (-21.2 to -14.6)`."""
+    if diff is None:
+        return "–"
+    return f"{points(diff.value)} ({points(diff.interval.low)} to {points(diff.interval.high)})"
+
+
+def outcome(verdict: Verdict) -> str:
+    """The verdict in one or two words."""
+    return OUTCOME_LABELS[verdict.outcome] + (" (informal)" if verdict.informal else "")
+
+
+def reference_value(reference: Reference | None, se: float | None) -> str:
+    """`79.2 ± 7.4`, in the reference's unit; the standard error is marked unknown where nothing bounds it."""
+    if reference is None:
+        return "–"
+    if reference.unit != "%":
+        return f"{reference.value:g} {reference.unit}"
+    return f"{reference.value:.1f} ± {'?' if se is None else percent(se)}"
+
+
+def statuses(counts: object) -> str:
+    """`3 truncated, 1 errored`; empty if everything was scored."""
+    if not isinstance(counts, dict):
+        return ""
+    return ", ".join(f"{n} {name}" for name, n in counts.items() if name != "scored")
+
+
+def count(number: int) -> str:
+    """`12,345`."""
+    return f"{number:,}"

@@ -1,0 +1,107 @@
+"""Tables on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from evalkit.comparison import Comparison
+from evalkit.report import format as fmt
+from evalkit.summary import RunSummary
+from evalkit.types import Outcome, Severity, TaskEstimate
+
+_STYLE = {
+    Outcome.SUPERIOR: "green",
+    Outcome.EQUIVALENT: "green",
+    Outcome.NON_INFERIOR: "cyan",
+    Outcome.INFERIOR: "red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.NOT_COMPARABLE: "dim",
+}
+
+
+def console() -> Console:
+    """Standard output; wide where it is not a terminal, so that pipes get whole lines."""
+    probe = Console()
+    return probe if probe.is_terminal else Console(width=200)
+
+
+def print_summary(summary: RunSummary) -> None:
+    """Scores of a run with both error bars."""
+    table = _table("task", "score %", "same items", "new items", "bounds", "items", "samples", "not scored", "tokens")
+    for task in summary.tasks:
+        estimate = task.estimate
+        head = estimate.headline if estimate else None
+        table.add_row(
+            escape(task.task),
+            fmt.percent(head.value if head else None),
+            fmt.interval(head.benchmark) if head else "–",
+            fmt.interval(head.population) if head else "–",
+            _bounds(task.estimate),
+            fmt.count(task.n_items),
+            fmt.count(sum(task.statuses.values())) + (f" ({task.samples_owed} owed)" if task.samples_owed else ""),
+            fmt.statuses(task.statuses),
+            fmt.count(task.tokens.completion),
+        )
+    out = console()
+    out.print(f"\n[bold]{escape(summary.model)}[/bold]  run {escape(summary.run)}")
+    out.print(table)
+    out.print(f"[dim]{fmt.ERROR_BAR_LEGEND}[/dim]")
+    for task in summary.tasks:
+        for warning in task.warnings:
+            out.print(f"[yellow]note[/yellow] {escape(task.task)}: {escape(warning)}")
+
+
+def print_comparisons(comparisons: Sequence[Comparison], sources: bool = True) -> None:
+    """Verdicts per task and reference, with the numbers that led there."""
+    out = console()
+    table = _table("task", "score %", "same items", "new items", "against", "published", "difference", "verdict")
+    for c in comparisons:
+        head = c.estimate.headline if c.estimate else None
+        style = _STYLE[c.verdict.outcome]
+        table.add_row(
+            escape(c.task),
+            fmt.percent(head.value if head else None),
+            fmt.interval(head.benchmark) if head else "–",
+            fmt.interval(head.population) if head else "–",
+            escape(c.model),
+            fmt.reference_value(c.reference, c.reference_se),
+            fmt.difference(c.verdict.difference),
+            f"[{style}]{fmt.outcome(c.verdict)}[/{style}]",
+        )
+    out.print(table)
+    out.print(f"[dim]{fmt.ERROR_BAR_LEGEND} published ± = standard error assumed from its n and k.[/dim]\n")
+    for c in comparisons:
+        _print_detail(out, c, sources)
+
+
+def _print_detail(out: Console, c: Comparison, sources: bool) -> None:
+    out.print(f"[bold]{escape(c.task)} / {escape(c.model)}[/bold]: {escape(c.verdict.sentence)}")
+    if sources and c.reference is not None:
+        date = f", {c.reference.date}" if c.reference.date else ""
+        out.print(f"  source: {escape(c.reference.source)}{date}; {escape(c.reference.reported_by)}")
+    for m in c.mismatches:
+        mark = {Severity.FATAL: "red", Severity.MAJOR: "yellow", Severity.MINOR: "dim"}[m.severity]
+        theirs = "not stated" if m.theirs is None else str(m.theirs)
+        line = f"{m.field}: run {m.ours}, reference {theirs} ({m.note})"
+        out.print(f"  [{mark}]{m.severity}[/{mark}] {escape(line)}")
+    diff = c.verdict.difference
+    for text in (*c.verdict.notes, *(diff.assumptions if diff else ())):
+        out.print(f"  [dim]{escape(text)}[/dim]")
+
+
+def _bounds(estimate: TaskEstimate | None) -> str:
+    if estimate is None:
+        return "–"
+    low, high = estimate.as_wrong.value, estimate.excluded.value if estimate.excluded else None
+    return fmt.percent(low) if high == low else f"{fmt.percent(low)} / {fmt.percent(high)}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

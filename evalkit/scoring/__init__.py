@@ -1,0 +1,1 @@
+"""Scoring: what a generation's answer is, and whether it is right."""

@@ -1,0 +1,75 @@
+"""The `math` scorer: numbers and expressions, compared by value.
+
+Cheapest comparison first: equal text, exact rational arithmetic when both sides are plain numbers, and otherwise
+math-verify in a worker process under a hard time limit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from evalkit.scoring import extract
+from evalkit.scoring.grade import Judged, grade
+from evalkit.scoring.numbers import plain_number
+from evalkit.scoring.pool import JobFailed, WorkerPool
+from evalkit.types import Generation, Item, Json, Score
+
+_MAX_EXPRESSION = 2_000
+_LIMIT_S = 5.0
+
+
+class MathScorer:
+    """`scorer: math`, with `scorer_args: {fallback: last_number | last_line}` for tasks that allow a guess."""
+
+    name = "math"
+    version = "1"
+
+    def __init__(self, args: Mapping[str, Json]) -> None:
+        self._fallback = extract.allowed_fallback(self.name, args)
+        self._pool = WorkerPool(_LIMIT_S)
+
+    def score(self, item: Item, generation: Generation) -> Score:
+        """Grade one generation against `item.target`."""
+        return grade(
+            generation,
+            lambda text: extract.final_answer(text, self._fallback),
+            lambda answer: self._judge(str(item.target), answer),
+            f"{self.name}@{self.version}",
+        )
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self._pool.close()
+
+    def _judge(self, target: str, answer: str) -> Judged:
+        if _squeeze(target) == _squeeze(answer):
+            return Judged(1.0, "text")
+        wanted, given = plain_number(target), plain_number(answer)
+        if wanted is not None and given is not None:
+            return Judged(float(wanted == given), "number")
+        if len(answer) > _MAX_EXPRESSION:
+            return Judged(0.0, "too_long", f"the answer has {len(answer)} characters")
+        try:
+            equal = self._pool.run(symbolically_equal, target, answer)
+        except JobFailed as fault:
+            return Judged(0.0, "math-verify", f"could not be compared: {fault}")
+        return Judged(float(equal), "math-verify")
+
+
+def symbolically_equal(target: str, answer: str) -> bool:
+    """math-verify's opinion. Runs in a worker: its own time-outs need the main thread and are switched off."""
+    import math_verify
+
+    def parse(text: str) -> list[Any]:
+        wrapped = text if "$" in text else f"${text}$"
+        parsed: list[Any] = math_verify.parse(wrapped, parsing_timeout=None)
+        return parsed
+
+    gold, given = parse(target), parse(answer)
+    return bool(gold) and bool(given) and bool(math_verify.verify(gold, given, timeout_seconds=None))
+
+
+def _squeeze(text: str) -> str:
+    return re.sub(r"\s+|\\[,;:! ]|^\$+|\$+$", "", text).rstrip(".")

@@ -1,0 +1,77 @@
+"""A pool of worker processes for grading that may not come back.
+
+A symbolic comparison of hostile input can run for ever or fill the memory. Each job has a hard wall-clock limit after
+which its worker is killed and replaced; workers live under an address-space limit and are renewed after many jobs.
+Thread-safe: any thread may call `run`.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+_MEMORY_BYTES = 2 * 2**30
+_JOBS_PER_WORKER = 5_000
+
+
+class JobFailed(Exception):
+    """A job timed out, crashed its worker, or raised; the message says which."""
+
+
+class WorkerPool:
+    """Started on first use; `limit_s` is wall-clock seconds a job."""
+
+    def __init__(self, limit_s: float, workers: int | None = None) -> None:
+        self._limit_s = limit_s
+        self._workers = workers or min(4, os.cpu_count() or 1)
+        self._pool: ProcessPool | None = None
+        self._lock = threading.Lock()
+
+    def run(self, job: Callable[..., Any], *args: Any) -> Any:
+        """Run `job(*args)` in a worker and wait; raises `JobFailed`. `job` must be a module-level function."""
+        try:
+            return self._started().schedule(job, args=args, timeout=self._limit_s).result()
+        except concurrent.futures.TimeoutError:
+            raise JobFailed(f"no result within {self._limit_s:g} s") from None
+        except ProcessExpired as fault:
+            raise JobFailed(f"the worker died (exit code {fault.exitcode})") from None
+        except (MemoryError, RecursionError) as fault:
+            raise JobFailed(type(fault).__name__) from None
+
+    def close(self) -> None:
+        """Kill the workers."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool.stop()  # type: ignore[no-untyped-call]
+                self._pool.join()
+                self._pool = None
+
+    def _started(self) -> ProcessPool:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ProcessPool(
+                    max_workers=self._workers,
+                    max_tasks=_JOBS_PER_WORKER,
+                    context=multiprocessing.get_context("spawn"),
+                    initializer=_prepare_worker,
+                )
+            return self._pool
+
+
+def _prepare_worker() -> None:
+    """Keep a worker small, quiet, and free of the harness's secrets."""
+    import logging
+    import resource
+    import signal
+
+    os.environ.clear()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logging.disable(logging.CRITICAL)

@@ -1,0 +1,1 @@
+"""Tasks: from a YAML file and a dataset to items with rendered messages and targets."""

@@ -1,0 +1,122 @@
+"""Rows -> items: target, messages, stable ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evalkit.codec import digest
+from evalkit.errors import DatasetError, TaskError
+from evalkit.tasks import functions, sources
+from evalkit.tasks.rendering import render
+from evalkit.types import FunctionRef, Item, TaskSpec
+
+Turn = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLoader:
+    """Everything needed to turn a task into items."""
+
+    data_dir: Path | None = None
+    trusted: Sequence[Path] = field(default=())
+
+    def items(self, task: TaskSpec, limit: int | None = None) -> Iterator[Item]:
+        """Yield the first `limit` items in dataset order; raises `DatasetError` or `TaskError`."""
+        shots = self._shots(task)
+        seen: dict[str, int] = {}
+        count = 0
+        for row in self._rows(task, limit):
+            item = self._item(task, row, shots, seen)
+            count += 1
+            yield item
+        if count == 0:
+            raise DatasetError(f"{task.name}: the dataset {task.dataset.path} gave no items")
+
+    def data_digest(self, task: TaskSpec) -> str | None:
+        """Identity of the task's data, for the protocol."""
+        source = sources.pick(task.dataset, task.name, self.data_dir)
+        return source.digest(task.dataset, task.name, task.dataset.split)
+
+    def _rows(self, task: TaskSpec, limit: int | None) -> Iterator[dict[str, Any]]:
+        source = sources.pick(task.dataset, task.name, self.data_dir)
+        if task.process_docs is None:
+            yield from source.rows(task.dataset, task.name, task.dataset.split, limit)
+            return
+        import datasets
+
+        process = functions.resolve(task.process_docs, self.trusted)
+        every = datasets.Dataset.from_list(list(source.rows(task.dataset, task.name, task.dataset.split, None)))
+        for number, row in enumerate(process(every)):
+            if limit is not None and number >= limit:
+                return
+            yield dict(row)
+
+    def _shots(self, task: TaskSpec) -> list[Turn]:
+        count = task.fewshot.count
+        if count == 0:
+            return []
+        rows: list[dict[str, Any]] = [dict(r) for r in task.fewshot.samples[:count]]
+        if len(rows) < count and task.dataset.fewshot_split:
+            source = sources.pick(task.dataset, task.name, self.data_dir)
+            rows = list(source.rows(task.dataset, task.name, task.dataset.fewshot_split, count))
+        if len(rows) < count:
+            raise DatasetError(f"{task.name}: {count} few-shot examples wanted, {len(rows)} found")
+        turns: list[Turn] = []
+        for row in rows:
+            turns.append(("user", self._user_text(task, row)))
+            target = self._value(task, task.target, row, "doc_to_target")
+            values = {**row, "target": target}
+            answer = task.fewshot.answer
+            text = target if answer is None else self._value(task, answer, values, "fewshot_config.doc_to_target")
+            turns.append(("assistant", str(text)))
+        return turns
+
+    def _item(self, task: TaskSpec, row: dict[str, Any], shots: list[Turn], seen: dict[str, int]) -> Item:
+        target = self._value(task, task.target, row, "doc_to_target")
+        user = self._user_text(task, row)
+        turns = [*shots, ("user", user)]
+        if task.prompt.system is not None:
+            turns.insert(0, ("system", task.prompt.system))
+        name = self._item_id(task, row, user, target)
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            name = f"{name}#{seen[name]}"
+        procedural = task.dataset.path == "reasoning_gym"
+        metadata = {"entry": row, "generator": task.dataset.kwargs} if procedural else {}
+        return Item(id=name, messages=tuple(turns), target=target, cluster=_cluster(task, row), metadata=metadata)
+
+    def _user_text(self, task: TaskSpec, row: dict[str, Any]) -> str:
+        question = self._value(task, task.question, row, "doc_to_text")
+        values = {**row, "question": question}
+        return render(task.prompt.source, values, file=task.source_file, field="metadata.evalkit.prompt")
+
+    def _value(self, task: TaskSpec, how: str | FunctionRef, row: dict[str, Any], field_name: str) -> Any:
+        if isinstance(how, FunctionRef):
+            return functions.resolve(how, self.trusted)(row)
+        return render(how, row, file=task.source_file, field=field_name)
+
+    def _item_id(self, task: TaskSpec, row: dict[str, Any], user: str, target: Any) -> str:
+        if task.item_id is None:
+            return digest([user, target]).removeprefix("sha256:")[:16]
+        if task.item_id not in row:
+            raise TaskError(
+                f"no field {task.item_id!r}; a row has: {', '.join(row)}",
+                file=task.source_file,
+                field="metadata.evalkit.item_id",
+            )
+        return str(row[task.item_id])
+
+
+def _cluster(task: TaskSpec, row: dict[str, Any]) -> str | None:
+    if task.cluster is None:
+        return None
+    if task.cluster not in row:
+        raise TaskError(
+            f"no field {task.cluster!r}; a row has: {', '.join(row)}",
+            file=task.source_file,
+            field="metadata.evalkit.cluster",
+        )
+    return str(row[task.cluster])
