@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import importlib.util
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -36,7 +35,7 @@ class LocalClient:
         self._spec = dataclasses.replace(spec, api_key_env=None)
         self._gguf = _model_file(spec)
         self._context = int(spec.options.get("context") or DEFAULT_CONTEXT)
-        self._threads = int(spec.options.get("threads") or os.cpu_count() or 1)
+        self._threads = int(spec.options.get("threads") or max(1, (os.cpu_count() or 2) - 1))
         self._process: asyncio.subprocess.Process | None = None
         self._inner: OpenAIChatClient | None = None
 
@@ -56,10 +55,9 @@ class LocalClient:
         """Start the server and wait until it answers; raises `EndpointError` with its last words."""
         _require_avx2()
         log = tempfile.TemporaryFile()  # noqa: SIM115 - the server writes to it for as long as it lives
-        port = _free_port()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "evalkit.clients.local_server",
-            "--gguf", str(self._gguf), "--alias", self.name, "--port", str(port),
+            "--gguf", str(self._gguf), "--alias", self.name,
             "--ctx", str(self._context), "--threads", str(self._threads),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
             start_new_session=True,
@@ -122,13 +120,6 @@ def _model_file(spec: ModelSpec) -> Path:
             f"the weights of {spec.name} are not here yet; fetch them with: evalkit models pull {spec.name}"
         )
     return path_or_none
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _require_avx2() -> None:

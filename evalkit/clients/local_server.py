@@ -16,7 +16,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--gguf", required=True)
     parser.add_argument("--alias", required=True)
-    parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ctx", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     args = parser.parse_args()
@@ -27,7 +26,7 @@ def main() -> None:
     params.model.path = args.gguf
     params.model_alias = {args.alias}
     params.hostnames = ["127.0.0.1"]
-    params.port = args.port
+    params.port = 0
     params.n_ctx = args.ctx
     params.n_parallel = 1
     params.cache_prompt = False

@@ -35,7 +35,7 @@ def split(text: str, separate: str = "", tags: Sequence[str] = TAGS) -> tuple[st
         rest = text[last_close.end() :]
     unclosed = re.search(rf"^[ \t]*<(?:{names})>", rest, re.MULTILINE)
     if unclosed is not None:
-        inline += rest[unclosed.end() :] if last_close is None else rest[unclosed.start() :]
+        inline += re.sub(rf"^\s*<(?:{names})>", "", rest)
         rest = ""
     reasoning = "\n".join(part for part in (separate, inline.strip("\n")) if part)
     return reasoning, rest.lstrip("\n") if last_close or unclosed else rest, unclosed is None

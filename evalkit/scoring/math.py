@@ -12,7 +12,7 @@ from typing import Any
 
 from evalkit.scoring import extract
 from evalkit.scoring.grade import Judged, grade
-from evalkit.scoring.numbers import plain_number
+from evalkit.scoring.numbers import number_with_unit, plain_number
 from evalkit.scoring.pool import JobFailed, WorkerPool
 from evalkit.types import Generation, Item, Json, Score
 
@@ -46,7 +46,7 @@ class MathScorer:
     def _judge(self, target: str, answer: str) -> Judged:
         if _squeeze(target) == _squeeze(answer):
             return Judged(1.0, "text")
-        wanted, given = plain_number(target), plain_number(answer)
+        wanted, given = plain_number(target), number_with_unit(answer)
         if wanted is not None and given is not None:
             return Judged(float(wanted == given), "number")
         if len(answer) > _MAX_EXPRESSION:

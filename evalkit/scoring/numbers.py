@@ -16,6 +16,8 @@ _GROUPED = re.compile(r"(?<=\d)(?:,|\{,\}|[\u00a0\u202f\u2009 ])(?=\d{3}(?!\d))"
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)")
 _RATIO = re.compile(rf"({_NUMBER.pattern})/(\d+)")
 _FRAC = re.compile(r"([+-]?)\\[dt]?frac\{([+-]?\d+)\}\{([+-]?\d+)\}")
+_UNIT = re.compile(r"(?:\s*\\(?:text|mathrm|mbox)\s*\{\s*|\s+)([A-Za-z]+(?: [A-Za-z]+){0,3})\s*\}?\.?$")
+_NOT_A_UNIT = frozenset(["or", "and", "to", "times", "hundred", "thousand", "million", "billion", "trillion", "dozen"])
 _MAX_DIGITS = 400
 
 
@@ -37,3 +39,11 @@ def plain_number(text: str) -> Fraction | None:
         value = Fraction(int(frac[2]), int(frac[3]))
         return -value if frac[1] == "-" else value
     return None
+
+
+def number_with_unit(text: str) -> Fraction | None:
+    """Like `plain_number`, with up to four words of unit after the number; words that change its size are refused."""
+    unit = _UNIT.search(text[-100:])
+    if unit is None or not _NOT_A_UNIT.isdisjoint(unit[1].lower().split()):
+        return plain_number(text)
+    return plain_number(text[: len(text) - len(unit.group())])

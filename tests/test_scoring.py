@@ -1,0 +1,175 @@
+"""Scorers: one row of `cases/scoring/<scorer>.jsonl` is one case; a contract holds for all of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit.codec import convert
+from evalkit.errors import UsageError
+from evalkit.protocols import Scorer
+from evalkit.registry import SCORERS
+from evalkit.scoring.math import MathScorer
+from evalkit.scoring.pool import JobFailed, WorkerPool
+from evalkit.tasks.items import ItemLoader
+from evalkit.tasks.loader import load_task
+from evalkit.types import Failure, Generation, Item, Score, Status
+
+CASES = Path(__file__).parent / "cases" / "scoring"
+
+
+def load_cases() -> list[Any]:
+    return [
+        pytest.param(file.stem, json.loads(line), id=f"{file.stem}-{json.loads(line)['id']}")
+        for file in sorted(CASES.glob("*.jsonl"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+
+
+class Scorers:
+    """One scorer per name and arguments, kept for the whole module."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Scorer] = {}
+
+    def get(self, name: str, args: dict[str, Any]) -> Scorer:
+        key = name + json.dumps(args, sort_keys=True)
+        if key not in self._made:
+            self._made[key] = SCORERS.get(name)(args)
+        return self._made[key]
+
+    def close(self) -> None:
+        for scorer in self._made.values():
+            scorer.close()
+
+
+@pytest.fixture(scope="module")
+def scorers() -> Iterator[Scorers]:
+    made = Scorers()
+    yield made
+    made.close()
+
+
+def generation_of(case: dict[str, Any]) -> Generation:
+    return Generation(
+        answer=case["output"],
+        finish_reason=case.get("finish_reason", "stop"),
+        reasoning_closed=case.get("reasoning_closed", True),
+        failure=convert(case["failure"], Failure) if "failure" in case else None,
+    )
+
+
+@pytest.mark.parametrize(("name", "case"), load_cases())
+def test_case(scorers: Scorers, name: str, case: dict[str, Any]) -> None:
+    scorer = scorers.get(name, case.get("args", {}))
+    item = Item(id="x", messages=(), target=case["target"])
+    score = scorer.score(item, generation_of(case))
+    assert (score.status, score.value) == (case["status"], case.get("value")), score
+    if "step" in case:
+        assert score.step == case["step"]
+
+
+ODD_TEXTS = [
+    "",
+    " ",
+    "\0",
+    "\\",
+    "\\boxed",
+    "\\boxed{",
+    "}",
+    "\u202e12",
+    "١٢",
+    "\ud7ff",
+    "answer:",
+    "#### ",
+    "a" * 200_000,
+]
+
+
+@pytest.mark.parametrize("name", ["math", "exact"])
+@pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
+def test_contract_any_text_gets_a_status(scorers: Scorers, name: str, text: str) -> None:
+    score = scorers.get(name, {}).score(Item(id="x", messages=(), target="12"), Generation(answer=text))
+    assert isinstance(score, Score)
+    assert (score.status is Status.SCORED) == (score.value is not None)
+    assert score.scorer.startswith(f"{name}@")
+
+
+@pytest.mark.parametrize("name", SCORERS.names())
+def test_contract_unknown_arguments_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="fallbak"):
+        SCORERS.get(name)({"fallbak": "last_number"})
+    with pytest.raises(UsageError, match="last_line"):
+        SCORERS.get(name)({"fallback": "guess"})
+
+
+def test_real_golds_and_solutions(real_data: Path, scorers: Scorers) -> None:
+    """Every published solution of MATH-500 and GSM8K, taken as a model's output, grades 1."""
+    loader = ItemLoader(real_data)
+    for name, field in (("math500", "solution"), ("gsm8k", "answer")):
+        task = load_task(Path(__file__).parents[1] / "tasks" / "math" / f"{name}.yaml")
+        texts = [json.loads(line)[field] for line in (real_data / name / "test.jsonl").open(encoding="utf-8")]
+        scores = [
+            scorers.get("math", {}).score(item, Generation(answer=text, finish_reason="stop"))
+            for item, text in zip(loader.items(task), texts, strict=True)
+        ]
+        assert [s for s in scores if s.value != 1.0] == []
+
+
+def test_scorer_works_from_many_threads(scorers: Scorers) -> None:
+    scorer = scorers.get("math", {})
+    found: list[float | None] = []
+
+    def grade(i: int) -> None:
+        item = Item(id=str(i), messages=(), target=f"\\frac{{{i}}}{{7}}x")
+        found.append(scorer.score(item, Generation(answer=f"\\boxed{{\\frac{{{2 * i}x}}{{14}}}}")).value)
+
+    threads = [threading.Thread(target=grade, args=(i,)) for i in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [1.0] * 8
+
+
+def endless() -> None:
+    while True:
+        pass
+
+
+def too_much_memory() -> int:
+    return len(bytearray(8 * 2**30))
+
+
+def environment() -> dict[str, str]:
+    import os
+
+    return dict(os.environ)
+
+
+def test_pool_kills_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    pool = WorkerPool(limit_s=1.0, workers=1)
+    try:
+        with pytest.raises(JobFailed, match="within 1 s"):
+            pool.run(endless)
+        with pytest.raises(JobFailed, match="Memory"):
+            pool.run(too_much_memory)
+        assert pool.run(environment) == {}, "the workers hold no secrets"
+    finally:
+        pool.close()
+
+
+def test_closed_scorer_leaves_no_process() -> None:
+    import multiprocessing
+
+    scorer = MathScorer({})
+    scorer.score(Item(id="x", messages=(), target="x+1"), Generation(answer=r"\boxed{1+x}"))
+    before = {p.pid for p in multiprocessing.active_children()}
+    scorer.close()
+    assert len({p.pid for p in multiprocessing.active_children()} & before) < len(before)

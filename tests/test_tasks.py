@@ -1,0 +1,250 @@
+"""Task files: what loads, what is refused and where, what items come out; and that lm-eval reads the same files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Cli
+
+from evalkit.errors import DatasetError, TaskError
+from evalkit.tasks import catalog
+from evalkit.tasks.items import ItemLoader
+from evalkit.tasks.loader import load_task
+from evalkit.types import TaskSpec
+
+SHIPPED = Path(__file__).parents[1] / "tasks"
+
+GOOD = """\
+task: sums
+tag: demo
+dataset_path: someone/sums
+test_split: test
+doc_to_text: "{{question}}"
+doc_to_target: "{{answer}}"
+output_type: generate_until
+generation_kwargs: {until: [], do_sample: true, temperature: 0.6, max_gen_toks: 100}
+repeats: 2
+metadata:
+  version: 1.0
+  evalkit:
+    prompt: math/boxed
+    scorer: math
+"""
+
+BROKEN = [
+    ("misspelt key", "repeats: 2", "repeat: 2", 9, "did you mean 'repeats'"),
+    ("misspelt own key", "    scorer: math", "    scorrer: math", 14, "did you mean 'scorer'"),
+    ("no dataset", "dataset_path: someone/sums\n", "", None, "dataset_path: missing"),
+    ("no split", "test_split: test\n", "", None, "name the split"),
+    ("wrong type", "repeats: 2", "repeats: two", 9, "whole number"),
+    ("zero samples", "repeats: 2", "repeats: 0", 9, "at least 1"),
+    ("no until", "{until: [], do", "{do", 8, "cuts answers at a blank line"),
+    ("unknown prompt", "math/boxed", "math/boxd", 13, "did you mean math/boxed"),
+    ("prompt outside", "math/boxed", "../../setup", 13, "no prompt file"),
+    ("not YAML", "tag: demo", "tag: [demo", 3, "not valid YAML"),
+    ("key twice", "tag: demo", "tag: demo\ntag: other", 2, "given twice"),
+    ("foreign tag", "tag: demo", "tag: !!python/object:os.system x", 2, "python"),
+    ("loglikelihood", "generate_until", "multiple_choice", 7, "only generate_until"),
+    ("margin of 2", "    scorer: math", "    scorer: math\n    margin: 2", 15, "between 0 and 1"),
+    (
+        "mirror outside",
+        "    scorer: math",
+        "    scorer: math\n    mirror: {test: /etc/passwd}",
+        15,
+        "below the data folder",
+    ),
+    ("function as text", "repeats: 2", "repeats: 2\nprocess_docs: os.system", 10, "must be a !function"),
+    ("unknown few-shot", "repeats: 2", "repeats: 2\nnum_fewshot: 2", 10, "2 examples wanted"),
+]
+
+
+def write(folder: Path, text: str = GOOD, name: str = "sums.yaml") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def mirror(folder: Path, rows: list[dict[str, object]], task: str = "sums") -> Path:
+    (folder / task).mkdir(parents=True, exist_ok=True)
+    (folder / task / "test.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("old", "new", "line", "words"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
+def test_broken_file_names_file_line_and_remedy(
+    tmp_path: Path, old: str, new: str, line: int | None, words: str
+) -> None:
+    assert old in GOOD
+    file = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(TaskError) as caught:
+        load_task(file)
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(f"{file}:{line}:" if line else f"{file}:")
+
+
+def test_include_overrides_and_is_confined(tmp_path: Path) -> None:
+    write(tmp_path, GOOD, "_base.yaml")
+    file = write(tmp_path, "include: _base.yaml\ntask: more\nmetadata: {evalkit: {scorer: exact}}\n", "more.yaml")
+    task = load_task(file)
+    assert (task.name, task.scorer, task.prompt.name, task.samples) == ("more", "exact", "math/boxed", 2)
+    write(tmp_path, "include: loop.yaml\ntask: loop\n", "loop.yaml")
+    with pytest.raises(TaskError, match="cycle"):
+        load_task(tmp_path / "loop.yaml")
+    with pytest.raises(TaskError, match="relative"):
+        load_task(write(tmp_path, "include: /etc/hostname\ntask: x\n", "abs.yaml"))
+
+
+def test_items_are_rendered_with_stable_ids(tmp_path: Path) -> None:
+    task = load_task(write(tmp_path))
+    rows: list[dict[str, object]] = [{"question": f"1+{i}?", "answer": str(1 + i)} for i in range(3)]
+    rows.append(rows[0])
+    loader = ItemLoader(mirror(tmp_path / "data", rows))
+    items = list(loader.items(task))
+    assert [i.target for i in items] == ["1", "2", "3", "1"]
+    assert items[0].messages[0][1].startswith("1+0?\n\nPlease reason step by step")
+    assert len({i.id for i in items}) == 4, "a repeated question is an item of its own"
+    assert [i.id for i in loader.items(task, 2)] == [i.id for i in items[:2]]
+    shuffled = ItemLoader(mirror(tmp_path / "other", rows[1:3]))
+    assert {i.id for i in shuffled.items(task)} == {i.id for i in items[1:3]}, "ids do not depend on the position"
+
+
+def test_compressed_mirror(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "sums"
+    folder.mkdir(parents=True)
+    with gzip.open(folder / "test.jsonl.gz", "wt") as out:
+        out.write('{"question": "1+1?", "answer": "2"}\n')
+    assert [i.target for i in ItemLoader(tmp_path / "data").items(load_task(write(tmp_path)))] == ["2"]
+
+
+BAD_DATA = [
+    ("", "gave no items"),
+    ("{broken\n", "test.jsonl:1: not valid JSON"),
+    ("[1]\n", "a row must be a JSON object"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD_DATA)
+def test_bad_data_names_the_file(tmp_path: Path, text: str, words: str) -> None:
+    data = mirror(tmp_path / "data", [])
+    (data / "sums" / "test.jsonl").write_text(text)
+    with pytest.raises(DatasetError, match=words):
+        list(ItemLoader(data).items(load_task(write(tmp_path))))
+
+
+def test_missing_field_names_the_fields_there_are(tmp_path: Path) -> None:
+    data = mirror(tmp_path / "data", [{"query": "1+1?", "answer": "2"}])
+    with pytest.raises(TaskError, match="'question' is undefined; a row has: answer, query"):
+        list(ItemLoader(data).items(load_task(write(tmp_path))))
+
+
+HOSTILE = [
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ cycler.__init__.__globals__.os.system('true') }}",
+    "{{ 'a' * 100000000 }}",
+    "{{ 9 ** 99999999 }}",
+    "{{ question.format.__globals__ }}",
+    "{% include '/etc/passwd' %}",
+]
+
+
+@pytest.mark.parametrize("template", HOSTILE)
+def test_hostile_templates_are_refused(tmp_path: Path, template: str) -> None:
+    text = GOOD.replace('doc_to_text: "{{question}}"', f"doc_to_text: {json.dumps(template)}")
+    data = mirror(tmp_path / "data", [{"question": "1+1?", "answer": "2"}])
+    with pytest.raises(TaskError):
+        list(ItemLoader(data).items(load_task(write(tmp_path, text))))
+
+
+def test_functions_run_only_from_trusted_folders(tmp_path: Path) -> None:
+    text = GOOD.replace('doc_to_target: "{{answer}}"', "doc_to_target: !function code.target")
+    text += "process_docs: !function code.odd\n"
+    folder = tmp_path / "theirs"
+    file = write(folder, text)
+    marker = tmp_path / "ran"
+    (folder / "code.py").write_text(
+        f"from pathlib import Path\nPath({str(marker)!r}).touch()\n"
+        "def target(row):\n    return row['answer'] + '!'\n"
+        "def odd(rows):\n    return rows.filter(lambda r: int(r['answer']) % 2)\n"
+    )
+    data = mirror(tmp_path / "data", [{"question": f"1+{i}?", "answer": str(1 + i)} for i in range(4)])
+    task = load_task(file)
+    with pytest.raises(TaskError, match="--trust"):
+        list(ItemLoader(data).items(task))
+    assert not marker.exists(), "loading and refusing runs no code"
+    assert [i.target for i in ItemLoader(data, [folder]).items(task)] == ["1!", "3!"]
+
+
+def test_few_shot_examples_become_turns(tmp_path: Path) -> None:
+    text = GOOD + (
+        "num_fewshot: 1\n"
+        "fewshot_config:\n"
+        "  sampler: first_n\n"
+        "  samples: [{question: '2+2?', answer: '4'}]\n"
+        "  doc_to_target: 'It is \\boxed{ {{-target-}} }.'\n"
+    )
+    data = mirror(tmp_path / "data", [{"question": "1+1?", "answer": "2"}])
+    item = next(iter(ItemLoader(data).items(load_task(write(tmp_path, text)))))
+    roles = [role for role, _ in item.messages]
+    assert roles == ["user", "assistant", "user"]
+    assert item.messages[0][1].startswith("2+2?") and item.messages[1][1] == r"It is \boxed{4}."
+
+
+def test_catalog_lists_broken_files(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "mine", GOOD)
+    write(tmp_path / "mine", GOOD.replace("repeats", "repeat"), "broken.yaml")
+    write(tmp_path / "mine", GOOD, "twin.yaml")
+    result = cli("tasks", "list", "--tasks-dir", tmp_path / "mine", "--json")
+    assert result.code == 1
+    assert "sums" in [t["task"] for t in result.json["tasks"]]
+    assert len(result.json["broken"]) == 2
+    checked = cli("tasks", "validate", tmp_path / "mine")
+    assert checked.code == 1 and "2 of 3 task files are valid" in checked.out
+    assert cli("tasks", "validate", "--json").code == 0, "all shipped tasks are valid"
+
+
+def test_unknown_scorer_is_found_by_validate(cli: Cli, tmp_path: Path) -> None:
+    write(tmp_path / "mine", GOOD.replace("scorer: math", "scorer: maths"))
+    result = cli("tasks", "validate", tmp_path / "mine")
+    assert result.code == 1 and "did you mean math" in result.out
+
+
+def shipped() -> list[TaskSpec]:
+    return [e.task for e in catalog.scan() if e.task]
+
+
+@pytest.mark.parametrize("task", shipped(), ids=lambda t: t.name)
+def test_shipped_task_has_its_documented_items(task: TaskSpec, request: pytest.FixtureRequest) -> None:
+    if task.dataset.path == "reasoning_gym":
+        pytest.importorskip("reasoning_gym")
+        loader = ItemLoader()
+    else:
+        loader = ItemLoader(request.getfixturevalue("real_data"))
+    items = list(loader.items(task))
+    assert len(items) == task.n_items
+    assert len({i.id for i in items}) == len(items)
+    assert all(i.target and i.messages[-1][0] == "user" for i in items)
+    assert list(loader.items(task)) == items, "the same items every time"
+    assert loader.data_digest(task) is not None
+
+
+@pytest.mark.parametrize("task", [t for t in shipped() if t.dataset.path != "reasoning_gym"], ids=lambda t: t.name)
+def test_lm_eval_reads_the_same_file(task: TaskSpec, real_data: Path) -> None:
+    """lm-eval's own loader and task class give the same question and target for the same row."""
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(next(SHIPPED.rglob(task.source_file)))
+    assert config["generation_kwargs"]["until"] == []
+    split = config["test_split"]
+    file = real_data / task.dataset.mirror.get(split, f"{task.name}/{split}.jsonl")
+    config.update(dataset_path="json", dataset_name=None, dataset_kwargs={"data_files": {split: str(file)}})
+    theirs = ConfigurableTask(config=config)
+    doc = next(iter(theirs.test_docs()))
+    item = next(iter(ItemLoader(real_data).items(task, 1)))
+    assert theirs.doc_to_text(doc) in item.messages[0][1]
+    assert str(theirs.doc_to_target(doc)) == str(item.target)
+    assert theirs.config.repeats == task.samples
