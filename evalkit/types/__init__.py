@@ -1,0 +1,59 @@
+"""The values that travel between layers: plain frozen dataclasses, standard library only.
+
+Numbers carry their unit in the name (`latency_s`, `n_items`). Accuracies are fractions in [0, 1];
+only the code that prints turns them into percent. `None` always means "not known", never zero.
+"""
+
+from evalkit.types.json import Json
+from evalkit.types.leaderboard import Board, BoardTask, Cell, Leaderboard, LeaderboardRow
+from evalkit.types.reference import Mismatch, Reference, Severity
+from evalkit.types.run import RunRecord, RunSpec
+from evalkit.types.sample import Failure, Generation, Request, Sample, Score, Status, Usage
+from evalkit.types.statistics import (
+    OUTCOME_LABELS,
+    Difference,
+    ErrorBar,
+    Estimate,
+    Interval,
+    Outcome,
+    TaskEstimate,
+    Verdict,
+)
+from evalkit.types.task import DatasetSpec, Fewshot, FunctionRef, Item, ModelSpec, Prompt, Sampling, TaskSpec
+
+__all__ = [
+    "OUTCOME_LABELS",
+    "Board",
+    "BoardTask",
+    "Cell",
+    "DatasetSpec",
+    "Difference",
+    "ErrorBar",
+    "Estimate",
+    "Failure",
+    "Fewshot",
+    "FunctionRef",
+    "Generation",
+    "Interval",
+    "Item",
+    "Json",
+    "Leaderboard",
+    "LeaderboardRow",
+    "Mismatch",
+    "ModelSpec",
+    "Outcome",
+    "Prompt",
+    "Reference",
+    "Request",
+    "RunRecord",
+    "RunSpec",
+    "Sample",
+    "Sampling",
+    "Score",
+    "Severity",
+    "Status",
+    "TaskEstimate",
+    "TaskSpec",
+    "Usage",
+    "Verdict",
+]

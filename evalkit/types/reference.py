@@ -1,0 +1,68 @@
+"""What others published, and how it differs in protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from evalkit.types.json import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One published number with its protocol and source. `None` = the source does not state it."""
+
+    id: str
+    benchmark: str
+    task: str | None
+    """evalkit task that measures the same thing, if there is one."""
+    model: str
+    """Short name, for example `o1`, `deepseek-r1`."""
+    model_title: str
+    version: str | None
+    variant: str | None = None
+    """What is measured besides the benchmark: a window of contests, a reasoning effort, a subset."""
+    metric: str
+    """As the source calls it."""
+    measures: str
+    """`mean_accuracy`, `majority`, `pass_at_k`, or `other`: what the number estimates."""
+    value: float
+    """In `unit`; percent for accuracies."""
+    unit: str
+    n_items: int | None
+    benchmark_items: int | None
+    """Size of the benchmark, used where the record states no `n_items`."""
+    samples: int | None
+    samples_note: str | None
+    temperature: float | None
+    top_p: float | None
+    max_tokens: int | None
+    protocol: str | None
+    prompt_digest: str | None = None
+    """Digest of the exact prompt, where the number was made with one of evalkit's."""
+    reported_by: str
+    source: str
+    tier: str
+    date: str | None
+    default: bool = False
+    reason: str | None = None
+    """Why this record is the default among several, or why it is kept beside it."""
+
+
+class Severity(StrEnum):
+    """How much a protocol difference spoils a comparison."""
+
+    FATAL = "fatal"
+    MAJOR = "major"
+    MINOR = "minor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """One field in which the run's protocol and the reference's differ, or cannot be told apart."""
+
+    field: str
+    severity: Severity
+    ours: Json
+    theirs: Json
+    note: str

@@ -1,0 +1,42 @@
+"""What was asked for as a whole: boards and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evalkit.types.json import Json
+from evalkit.types.task import ModelSpec, TaskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """Everything that defines a run. Two runs with equal specs ask for the same samples."""
+
+    tasks: tuple[TaskSpec, ...]
+    model: ModelSpec
+    limit: int | None = None
+    """First items of each task; None for all."""
+    seed: int | None = None
+    """Sample j is sent with `seed + j`; None sends no seed."""
+    board: str | None = None
+    references: tuple[str, ...] = ()
+    """Reference models declared before the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """`run.json`: the spec with what it resolved to."""
+
+    schema: int
+    id: str
+    created: str
+    """UTC, ISO 8601."""
+    spec: RunSpec
+    spec_digest: str
+    protocol_digests: Mapping[str, str]
+    """Task -> digest of its protocol."""
+    data_digests: Mapping[str, str | None]
+    n_items: Mapping[str, int]
+    endpoint: Mapping[str, Json]
+    versions: Mapping[str, str]

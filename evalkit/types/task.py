@@ -1,0 +1,128 @@
+"""What is asked: tasks, prompts, items, models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evalkit.types.json import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Generation settings asked for. `None` leaves the endpoint its own default (and is recorded so)."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Further body fields, sent as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec:
+    """Where items come from: a hub dataset (or its local mirror) or a procedural generator."""
+
+    path: str
+    name: str | None = None
+    split: str = "test"
+    revision: str | None = None
+    kwargs: Mapping[str, Json] = field(default_factory=dict)
+    mirror: Mapping[str, str] = field(default_factory=dict)
+    """Hub split -> file below the data folder; default `<task>/<split>.jsonl`."""
+    fewshot_split: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionRef:
+    """A `!function module.attr` of a task file: code of others, resolved only when a run needs it."""
+
+    module: str
+    attr: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """How an item becomes messages. `source` is the full template text, so a run is self-contained."""
+
+    name: str
+    source: str
+    digest: str
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fewshot:
+    """Solved examples shown before the question, as earlier user and assistant turns."""
+
+    count: int = 0
+    samples: tuple[Mapping[str, Json], ...] = ()
+    """Rows written in the task file; else the first `count` rows of `DatasetSpec.fewshot_split`."""
+    answer: str | FunctionRef | None = None
+    """What the assistant says in an example (`fewshot_config.doc_to_target`); default the target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """One task file, resolved: everything that defines its number except the model and the limits."""
+
+    name: str
+    version: str
+    title: str
+    tags: tuple[str, ...]
+    dataset: DatasetSpec
+    prompt: Prompt
+    question: str | FunctionRef
+    """Jinja template or function giving the question text of a row (`doc_to_text`)."""
+    target: str | FunctionRef
+    """Jinja template or function giving the target of a row (`doc_to_target`)."""
+    scorer: str
+    scorer_args: Mapping[str, Json]
+    sampling: Sampling
+    samples: int
+    fewshot: Fewshot
+    item_id: str | None
+    """Row field that names an item; else a digest of the rendered item."""
+    cluster: str | None
+    process_docs: FunctionRef | None
+    source_file: str
+    margin: float = 0.02
+    """Parity margin declared with the task (fraction); a board may declare another."""
+    alpha: float = 0.05
+    licence: str | None = None
+    n_items: int | None = None
+    """Documented size of the split; a run on another number says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One question with a stable id and its target."""
+
+    id: str
+    messages: tuple[tuple[str, str], ...]
+    """(role, content) pairs, ready to send."""
+    target: Json
+    cluster: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    """What the scorer needs besides the target (for example a procedural entry)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """Which model to ask, and where. Holds the name of the key's variable, never the key."""
+
+    kind: str
+    """Name in the client table: `openai`, `local`, ..."""
+    name: str
+    base_url: str | None = None
+    api_key_env: str | None = None
+    stream: bool = True
+    concurrency: int = 16
+    limit_parameter: str = "max_tokens"
+    """Body field for the token limit; o-series models want `max_completion_tokens`."""
+    options: Mapping[str, Json] = field(default_factory=dict)
+    """Settings of the client kind, for example `gguf` of `local`."""
