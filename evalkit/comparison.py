@@ -14,6 +14,7 @@ from evalkit import references
 from evalkit.stats import against_reference, not_comparable, verdict
 from evalkit.store import RunStore
 from evalkit.summary import summarize
+from evalkit.tasks.protocol import prompt_digest
 from evalkit.types import (
     Difference,
     Estimate,
@@ -129,6 +130,12 @@ def compare_store(
     ]
 
 
+def without_record(comparisons: Sequence[Comparison]) -> list[str]:
+    """Models that have no published record on any of the tasks: nothing to show row by row."""
+    known = {c.model for c in comparisons if c.reference is not None}
+    return list(dict.fromkeys(c.model for c in comparisons if c.model not in known))
+
+
 def protocol_mismatches(task: TaskSpec, n_items: int, reference: Reference) -> Iterable[Mismatch]:
     """Fields in which the run and the reference differ, or in which the reference says nothing."""
     if reference.measures != "mean_accuracy":
@@ -138,13 +145,16 @@ def protocol_mismatches(task: TaskSpec, n_items: int, reference: Reference) -> I
     theirs = reference.n_items or reference.benchmark_items
     if theirs is not None and theirs != n_items:
         yield _fatal("items", n_items, theirs, f"the run has {n_items} items, the reference {theirs}")
+    if reference.exact:
+        return
     yield from _sampling_mismatches(task, reference)
+    ours = prompt_digest(task)
     if reference.prompt_digest is None:
         yield _major(
             "prompt", task.prompt.name, reference.protocol or None, "the source does not give its exact prompt"
         )
-    elif reference.prompt_digest != task.prompt.digest:
-        yield _major("prompt", task.prompt.digest, reference.prompt_digest, "another prompt")
+    elif reference.prompt_digest != ours:
+        yield _major("prompt", ours, reference.prompt_digest, "another prompt")
     if reference.samples != task.samples:
         note = "k not stated: counted as 1" if reference.samples is None else "another k: enters the uncertainty"
         yield Mismatch(
@@ -192,7 +202,7 @@ def _differences(estimate: TaskEstimate, reference: Reference, alpha: float) -> 
             n_items=reference.n_items or reference.benchmark_items,
             samples=reference.samples,
             alpha=alpha,
-            exact=reference.samples_note == "exact",
+            exact=reference.exact,
         )
 
     bounds = [b for b in (estimate.as_wrong, estimate.excluded) if b is not None]
@@ -203,9 +213,11 @@ def reference_se(reference: Reference | None) -> float | None:
     """Binomial bound on the reference's sampling error; None where the number of questions is unknown."""
     if reference is None or reference.unit != "%":
         return None
+    if reference.exact:
+        return 0.0
     n = reference.n_items or reference.benchmark_items
-    if n is None or reference.samples_note == "exact":
-        return 0.0 if n is not None else None
+    if n is None:
+        return None
     q = reference.value / 100
     return float((q * (1 - q) / (n * (reference.samples or 1))) ** 0.5)
 

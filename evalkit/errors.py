@@ -7,9 +7,9 @@
     ├── DatasetError              exit 2   items cannot be had: which file or dataset was wanted, how to mirror it
     ├── MissingExtra              exit 2   an optional package is not installed
     ├── StoreError                exit 2   a run directory cannot be read or does not fit
-    ├── EndpointError             exit 1   the endpoint cannot be used at all (down, wrong key, wrong model)
-    │   └── AuthError             exit 1   401/403: stops the run at once
-    └── InternalFault             exit 1   a boundary caught something unexpected
+    │   └── WriteFailed           exit 1   it could be read, but not written (full disk, no permission)
+    └── EndpointError             exit 1   the endpoint cannot be used at all (down, wrong key, wrong model)
+        └── AuthError             exit 1   401/403: stops the run at once
 
 Each message says what is wrong, where, and what to do. Failures of single samples are data
 (`types.Failure`), not exceptions.
@@ -82,16 +82,18 @@ class StoreError(EvalkitError):
     exit_code = 2
 
 
+class WriteFailed(StoreError):
+    """What was to be kept could not be written."""
+
+    exit_code = 1
+
+
 class EndpointError(EvalkitError):
     """The endpoint cannot be used for this run at all."""
 
 
 class AuthError(EndpointError):
     """401 or 403: no later request can succeed either."""
-
-
-class InternalFault(EvalkitError):
-    """Something unexpected at a boundary; `--debug` shows the traceback."""
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:

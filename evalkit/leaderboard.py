@@ -12,6 +12,7 @@ from evalkit.tasks import catalog
 from evalkit.types import Board, Cell, ErrorBar, Leaderboard, LeaderboardRow, Reference, RunRecord
 
 PUBLISHED = "published"
+BASELINE = "baseline"
 MEASURED = "measured"
 
 
@@ -36,7 +37,8 @@ def fill(board: Board, runs: Sequence[RunStore], refs: Sequence[Reference]) -> L
 def _published(model: str, tasks: Sequence[str], refs: Sequence[Reference]) -> LeaderboardRow:
     found = {task: references.default(refs, model, task) for task in tasks}
     cells = {task: _published_cell(ref) for task, ref in found.items() if ref is not None}
-    return LeaderboardRow(model=model, kind=PUBLISHED, cells=cells)
+    exact = all(ref.exact for ref in found.values() if ref is not None) and bool(cells)
+    return LeaderboardRow(model=model, kind=BASELINE if exact else PUBLISHED, cells=cells)
 
 
 def _published_cell(ref: Reference) -> Cell:

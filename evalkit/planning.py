@@ -18,6 +18,7 @@ from evalkit.tasks.items import ItemLoader
 from evalkit.tasks.protocol import protocol
 from evalkit.types import BoardTask, Item, Json, RunRecord, RunSpec, TaskSpec
 
+OMITTABLE = ("temperature", "top_p", "max_tokens")
 _RECORDED_PACKAGES = ("datasets", "lm-eval", "math-verify", "numpy", "reasoning-gym", "sympy", "xllamacpp")
 
 
@@ -30,14 +31,19 @@ class Overrides:
     top_p: float | None = None
     max_tokens: int | None = None
     extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    omit: frozenset[str] = frozenset()
+    """Fields to leave to the endpoint, for models that refuse them."""
 
     def apply(self, task: TaskSpec) -> TaskSpec:
         """The task with these settings."""
-        given = {k: getattr(self, k) for k in ("temperature", "top_p", "max_tokens")}
+        given = {k: getattr(self, k) for k in OMITTABLE}
+        both = sorted(k for k in self.omit if given[k] is not None)
+        if both:
+            raise UsageError(f"{', '.join(both)}: given and omitted at once")
         sampling = dataclasses.replace(
             task.sampling,
             extra={**task.sampling.extra, **self.extra},
-            **{k: v for k, v in given.items() if v is not None},
+            **{k: v for k, v in given.items() if v is not None or k in self.omit},
         )
         return dataclasses.replace(task, sampling=sampling, samples=self.samples or task.samples)
 

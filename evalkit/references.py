@@ -15,6 +15,8 @@ against what the record says it measures.
         metric, measures, value, unit, reported_by, source, tier
         date: ...           as far as the source is dated, or null
         n_items, samples, samples_note, temperature, top_p, max_tokens, protocol: left out where not stated
+        prompt_digest: ...  if the number was made with one of evalkit's prompts (`evalkit tasks show` prints it)
+        exact: true         for a number that no protocol changes, such as a chance level
         default: true       one per cell
         reason: ...         why it is the default, or why it is kept beside the default
 """
@@ -203,6 +205,8 @@ _OPTIONAL: dict[str, Callable[[Any], str | None]] = {
     "top_p": _number(0, 1),
     "max_tokens": _count,
     "protocol": _text,
+    "prompt_digest": _text,
+    "exact": _flag,
     "date": _date,
     "default": _flag,
     "reason": _text,
@@ -245,7 +249,7 @@ def _record(doc: Document, row: Any, path: str, stem: str) -> Reference:
         if complaint := check(value):
             raise doc.error(f"{path}.{key}", f"{complaint}, not {value!r}")
     _check_measure(doc, row, path)
-    values: dict[str, Any] = {key: row.get(key) for key in _OPTIONAL if key != "default"}
+    values: dict[str, Any] = {key: row.get(key) for key in _OPTIONAL if key not in ("default", "exact")}
     values |= {key: row[key] for key in _REQUIRED if key not in ("id", "title")}
     values["value"] = float(row["value"])
     return Reference(
@@ -256,6 +260,7 @@ def _record(doc: Document, row: Any, path: str, stem: str) -> Reference:
         task=doc.data["task"],
         benchmark_items=doc.data["items"],
         default=bool(row.get("default")),
+        exact=bool(row.get("exact")),
     )
 
 

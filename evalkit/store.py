@@ -24,7 +24,7 @@ import msgspec
 import zstandard
 
 from evalkit.codec import convert, decode, encode, encode_pretty, read_json
-from evalkit.errors import StoreError
+from evalkit.errors import StoreError, WriteFailed
 from evalkit.types import Generation, Item, ModelSpec, RunRecord, Sample, Score, Status
 
 SCHEMA = 1
@@ -65,7 +65,7 @@ class RunStore:
         self.folder = folder
         self.record = record
         self._lock = _lock(folder) if writer else None
-        self._reader = self._connect()
+        self._reader = self._connect() if writer else self._connect_reader()
         self._writer = _Writer(self._connect) if writer else None
 
     @classmethod
@@ -85,7 +85,7 @@ class RunStore:
                     store._put_items(task, rows)
             part.rename(folder)
         except OSError as fault:
-            raise StoreError(f"cannot make {folder}: {fault}") from fault
+            raise WriteFailed(f"cannot make {folder}: {fault}") from fault
         return cls(folder, record, writer=True)
 
     @classmethod
@@ -222,6 +222,16 @@ class RunStore:
             raise StoreError(f"{file}: {fault}") from fault
         return connection
 
+    def _connect_reader(self) -> sqlite3.Connection:
+        """Also from a read-only folder, where SQLite cannot make the shared-memory file that WAL needs."""
+        file = self.folder / "samples.sqlite"
+        settled = not os.access(self.folder, os.W_OK) and not file.with_name(file.name + "-wal").exists()
+        address = f"{file.absolute().as_uri()}?mode=ro{'&immutable=1' if settled else ''}"
+        try:
+            return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None, timeout=30)
+        except sqlite3.DatabaseError as fault:
+            raise StoreError(f"{file}: {fault}") from fault
+
 
 class _Writer(threading.Thread):
     """Group commit: statements queue up and are committed together, at most `COMMIT_EVERY_S` late."""
@@ -283,7 +293,10 @@ class _Writer(threading.Thread):
 
     def _raise_fault(self) -> None:
         if self._fault is not None:
-            raise StoreError(f"writing the run failed: {self._fault}; free the cause and resume") from self._fault
+            raise WriteFailed(
+                f"writing the run failed: {self._fault}; mend the cause, then resume the run: "
+                f"what was committed is kept"
+            ) from self._fault
 
 
 def write_file(path: Path, text: str) -> Path:
@@ -296,12 +309,15 @@ def write_file(path: Path, text: str) -> Path:
             os.fsync(handle.fileno())
         part.replace(path)
     except OSError as fault:
-        raise StoreError(f"cannot write {path}: {fault}") from fault
+        raise WriteFailed(f"cannot write {path}: {fault}") from fault
     return path
 
 
 def _lock(folder: Path) -> int:
-    handle = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        handle = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as fault:
+        raise WriteFailed(f"cannot write to {folder}: {fault.strerror}") from fault
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -183,6 +183,9 @@ def test_resume_refuses_a_changed_spec(cli: Cli, data_dir: Path) -> None:
         result = cli(*run_args(endpoint, data_dir, "--limit", 3, "--temperature", 0.9, "--resume", run))
     assert result.code == 2
     assert "limit" in result.err and "temperature" in result.err
+    alone = cli("run", "--resume", run, "--temperature", 0.9, "--samples", 2)
+    assert alone.code == 2 and "--samples, --temperature" in alone.err
+    assert cli("run", "--resume", run, "--concurrency", 2, "--data-dir", data_dir).code == 0, "nothing is owed"
 
 
 def test_wrong_key_stops_at_once_and_is_never_written(
@@ -206,6 +209,31 @@ def test_right_key_is_sent_and_never_written(cli: Cli, data_dir: Path, monkeypat
     assert result.code == 0, result.err
     for path in only_run().rglob("*"):
         assert b"very-secret" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_an_endpoint_need_not_list_its_models(cli: Cli, data_dir: Path, status: int) -> None:
+    with Endpoint(doubling) as endpoint:
+        endpoint.models_status = status
+        assert cli(*run_args(endpoint, data_dir, "--limit", 2)).code == 0
+
+
+def test_a_model_that_is_not_served_is_named_with_what_is(cli: Cli, data_dir: Path) -> None:
+    with Endpoint(doubling, model="test-modell") as endpoint:
+        result = cli(*run_args(endpoint, data_dir))
+    assert result.code == 2 and "did you mean test-modell" in result.err
+
+
+def test_omitted_and_renamed_fields(cli: Cli, data_dir: Path) -> None:
+    """What o-series models need: no temperature, another name for the token limit."""
+    options = ["--omit", "temperature", "--omit", "top_p", "--limit-parameter", "max_completion_tokens"]
+    extra = ["--extra", 'reasoning_effort="high"', "--extra", "logprobs=true", "--max-tokens", 25000]
+    with Endpoint(doubling) as endpoint:
+        assert cli(*run_args(endpoint, data_dir, "--limit", 1, *options, *extra)).code == 0
+    body = {k: v for k, v in endpoint.bodies[0].items() if k not in {"messages", "model", "stream", "stream_options"}}
+    assert body == {"max_completion_tokens": 25000, "reasoning_effort": "high", "logprobs": True}
+    refused = cli(*run_args(endpoint, data_dir, "--omit", "temperature", "--temperature", 0.5))
+    assert refused.code == 2 and "temperature: given and omitted" in refused.err
 
 
 def test_two_writers_on_one_run_are_refused(cli: Cli, data_dir: Path, evalkit_process: Any) -> None:
@@ -233,6 +261,7 @@ BAD = [
     (["run", "gsm8k", "--model", "openai:x"], 2, "--base-url"),
     (["run", "--suite", "reasonin", "--model", "fake:x"], 2, "did you mean reasoning"),
     (["run", "gsm8k", "--model", "fake:x", "--data-dir", "nowhere"], 2, "nowhere/gsm8k/test.jsonl"),
+    (["run", "gsm8k", "--model", "fake:x", "--against", "o11"], 2, "did you mean o1"),
     (["run", "--resume", "nowhere"], 2, "not a run directory"),
     (["compare", "nowhere", "--against", "o1"], 2, "not a run directory"),
     (["leaderboard", "--board", "x"], 2, "unknown board"),

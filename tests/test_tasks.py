@@ -248,3 +248,18 @@ def test_lm_eval_reads_the_same_file(task: TaskSpec, real_data: Path) -> None:
     assert theirs.doc_to_text(doc) in item.messages[0][1]
     assert str(theirs.doc_to_target(doc)) == str(item.target)
     assert theirs.config.repeats == task.samples
+
+
+@pytest.mark.parametrize("where", ["fewshot_split: train", "fewshot_config: {split: train}"])
+def test_few_shot_examples_from_another_split(cli: Cli, tmp_path: Path, where: str) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "task: mine\ndataset_path: x/y\ntest_split: test\ndoc_to_text: '{{q}}'\ndoc_to_target: '{{a}}'\n"
+        f"generation_kwargs: {{until: []}}\nnum_fewshot: 1\n{where}\nmetadata: {{evalkit: {{scorer: exact}}}}\n"
+    )
+    (tmp_path / "mine").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / "mine" / f"{split}.jsonl").write_text(f'{{"q": "{split} question", "a": "{split} answer"}}\n')
+    shown = cli("tasks", "show", "mine", "--items", 1, "--tasks-dir", tmp_path, "--data-dir", tmp_path, "--json")
+    assert shown.code == 0, shown.err
+    messages = [tuple(m) for m in shown.json["items"][0]["messages"]]
+    assert messages == [("user", "train question"), ("assistant", "train answer"), ("user", "test question")]

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from evalkit import boards
-from evalkit.cli.common import note
+from evalkit.cli.common import json_option, note, print_json
 from evalkit.cli.progress import progress
 from evalkit.cli.report import write_report
+from evalkit.cli.run import EXIT_INTERRUPTED
 from evalkit.clients import weights
 from evalkit.clients.build import build
 from evalkit.comparison import compare_store
@@ -35,25 +36,13 @@ DEMONSTRATION = (
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--gguf", type=click.Path(path_type=Path), help="Another model file in place of SmolLM2.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N items of each task.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
-def quickstart(out: Path, gguf: Path | None, quiet: bool) -> int:
+@json_option
+def quickstart(out: Path, gguf: Path | None, limit: int | None, quiet: bool, as_json: bool) -> int:
     """Fetch a small model, run the quickstart suite on it, compare, and write the report and a leaderboard."""
-    if gguf is None:
-        note("fetching SmolLM2-135M-Instruct (93 MB, once) ...")
-        weights.pull(weights.known(MODEL))
     board = boards.find("quickstart")
-    spec = RunSpec(
-        tasks=tuple(board_task(catalog.find(entry.task), entry) for entry in board.tasks),
-        model=ModelSpec(
-            kind="local",
-            name=gguf.stem if gguf else MODEL,
-            concurrency=1,
-            options={"gguf": str(gguf)} if gguf else {},
-        ),
-        seed=SEED,
-        board=board.name,
-        references=board.references,
-    )
+    spec = _spec(board, gguf, limit)
     client = build(spec.model)
     store = create_run(spec, out, ItemLoader(), client.describe())
     with store:
@@ -62,17 +51,47 @@ def quickstart(out: Path, gguf: Path | None, quiet: bool) -> int:
             summary, complete = run_to_end(store, shown, client)
         if not complete:
             note(f"interrupted; resume with: evalkit run --resume {store.folder}")
-            return 130
+            return EXIT_INTERRUPTED
+        comparisons = compare_store(store, board.references, load_references())
+        files = _write_files(store, board)
+        if as_json:
+            print_json({"summary": summary, "comparisons": comparisons, **files})
+            return 0
         print_summary(summary)
-        click.echo("\nCompared with:")
-        print_comparisons(compare_store(store, board.references, load_references()), sources=False)
-        click.echo(DEMONSTRATION)
-        _write_files(store, board)
+        click.echo("\nCompared with references:")
+        print_comparisons(comparisons, sources=False)
+        click.echo(f"\n{DEMONSTRATION}\n")
+        for name, path in files.items():
+            click.echo(f"{name + ':':13}{path}")
+        click.echo(
+            f"next:        evalkit compare {store.folder}   (the same with sources)\n"
+            "             evalkit run gsm8k --model openai:NAME --base-url URL --limit 50   (your own model)"
+        )
     return 0
 
 
-def _write_files(store: RunStore, board: Board) -> None:
+def _spec(board: Board, gguf: Path | None, limit: int | None) -> RunSpec:
+    if gguf is None and weights.cached(weights.known(MODEL)) is None:
+        note("fetching SmolLM2-135M-Instruct (93 MB, once) ...")
+    if gguf is None:
+        weights.pull(weights.known(MODEL))
+    return RunSpec(
+        tasks=tuple(board_task(catalog.find(entry.task), entry) for entry in board.tasks),
+        model=ModelSpec(
+            kind="local",
+            name=gguf.stem if gguf else MODEL,
+            concurrency=1,
+            options={"gguf": str(gguf)} if gguf else {},
+        ),
+        limit=limit,
+        seed=SEED,
+        board=board.name,
+        references=board.references,
+    )
+
+
+def _write_files(store: RunStore, board: Board) -> dict[str, str]:
     table = fill(board, [store], load_references())
-    path = write_file(Path("leaderboard.md"), EXPORTERS.get("md")().render(table))
+    leaderboard = write_file(Path("leaderboard.md"), EXPORTERS.get("md")().render(table))
     report = write_report(store, note=DEMONSTRATION)
-    click.echo(f"\nrun:         {store.folder}\nreport:      {report}\nleaderboard: {path}")
+    return {"run": str(store.folder), "report": str(report), "leaderboard": str(leaderboard)}

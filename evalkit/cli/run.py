@@ -17,7 +17,8 @@ from evalkit.clients.build import DEFAULT_KEY_ENV, build, parse_model
 from evalkit.codec import read_json
 from evalkit.errors import EndpointError, UsageError
 from evalkit.execution import run_to_end
-from evalkit.planning import Overrides, board_task, changed_fields, create_run
+from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run
+from evalkit.references import load_references, resolve_model
 from evalkit.report.terminal import print_summary
 from evalkit.store import RunStore
 from evalkit.summary import RunSummary
@@ -28,6 +29,10 @@ from evalkit.types import ModelSpec, RunRecord, RunSpec, TaskSpec
 FAILED_SHARE = 0.02
 EXIT_FAILED_SAMPLES = 3
 EXIT_INTERRUPTED = 130
+_MAY_MOVE = frozenset({"base_url", "api_key_env", "concurrency", "stream"})
+"""What a resumed run may change: where and how fast the model is asked, never what it is asked."""
+_NOT_ASKED_AGAIN = frozenset({"data_dir", "trusted", "task_folders", "out"})
+"""Where items come from and the run goes: both are settled when a run is resumed."""
 
 
 @click.command()
@@ -39,9 +44,10 @@ EXIT_INTERRUPTED = 130
 @click.option("--gguf", type=click.Path(path_type=Path), help="Model file for local: models.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N items of each task.")
 @click.option("-k", "--samples", type=click.IntRange(1), help="Samples per item; default from the task.")
-@click.option("--temperature", type=click.FloatRange(0))
+@click.option("--temperature", type=click.FloatRange(0), help="Default from the task, as the next two.")
 @click.option("--top-p", type=click.FloatRange(0, 1))
-@click.option("--max-tokens", type=click.IntRange(1))
+@click.option("--max-tokens", type=click.IntRange(1), help="Token limit of an answer, reasoning included.")
+@click.option("--omit", multiple=True, type=click.Choice(OMITTABLE), help="Do not send this; may be repeated.")
 @click.option("--limit-parameter", default="max_tokens", show_default=True, help="Body field of the token limit.")
 @click.option("--extra", multiple=True, metavar="KEY=JSON", help="Further body field; may be repeated.")
 @click.option("--seed", type=int, help="Sample j is sent with seed + j. Without it no seed is sent.")
@@ -114,8 +120,9 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
         top_p=options["top_p"],
         max_tokens=options["max_tokens"],
         extra=dict(_pair(text) for text in options["extra"]),
+        omit=frozenset(options["omit"]),
     )
-    references = tuple(r.strip() for r in options["against"].split(",")) if options["against"] else ()
+    references = reference_models(options["against"])
     if options["suite"]:
         references = references or boards.find(options["suite"]).references
     return RunSpec(
@@ -126,6 +133,12 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
         board=options["suite"],
         references=references,
     )
+
+
+def reference_models(against: str | None) -> tuple[str, ...]:
+    """Short names out of `o1,deepseek-r1`; raises `UnknownName` before anything is run."""
+    wanted = [name.strip() for name in (against or "").split(",") if name.strip()]
+    return tuple(resolve_model(load_references(), name) for name in wanted)
 
 
 def _tasks(names: tuple[str, ...], options: dict[str, Any]) -> list[TaskSpec]:
@@ -145,16 +158,19 @@ def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> Ru
     store = RunStore.open(folder, writer=True)
     before = store.record.spec
     source = click.get_current_context().get_parameter_source
-    moved = {
-        key: options[key]
-        for key in ("base_url", "api_key_env", "concurrency")
-        if source(key) is ParameterSource.COMMANDLINE
-    }
-    if names or options["model"] or options["suite"]:
+    given = {key for key in options if source(key) is ParameterSource.COMMANDLINE}
+    changed: list[str] = []
+    if names or given & {"model", "suite"}:
         changed = changed_fields(before, build_spec(names, options))
-        if changed:
-            store.close()
-            raise UsageError(f"{folder} was made with other settings; changed: {', '.join(changed)}. Start a new run.")
+    else:
+        changed = sorted("--" + key.replace("_", "-") for key in given - _MAY_MOVE - _NOT_ASKED_AGAIN)
+    if changed:
+        store.close()
+        raise UsageError(
+            f"{folder} was made with its own settings, and these would change them: {', '.join(changed)}. "
+            f"Resume it without them, or start a new run."
+        )
+    moved = {key: options[key] for key in given & _MAY_MOVE}
     store.use_model(dataclasses.replace(before.model, **moved))
     return store
 

@@ -14,6 +14,7 @@ from evalkit.registry import SCORERS
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
 from evalkit.tasks.loader import load_task
+from evalkit.tasks.protocol import prompt_digest
 from evalkit.types import Item, TaskSpec
 
 
@@ -68,7 +69,7 @@ def show(
     for key, value in builtins(task).items():
         if key != "prompt":
             click.echo(f"{key + ':':14}{value}")
-    click.echo(f"prompt:       {task.prompt.name} ({task.prompt.digest[:19]})")
+    click.echo(f"prompt:       {task.prompt.name} ({prompt_digest(task)})")
     click.echo("\n".join("    " + line for line in task.prompt.source.splitlines()))
     for item in items:
         _show_item(item)

@@ -76,11 +76,14 @@ class HttpTransport:
             self._session = None
 
     async def get_json(self, path: str, timeout_s: float = 10.0) -> object | None:
-        """GET once; None if the endpoint has no such page. Raises `EndpointError` if it cannot be reached."""
+        """GET once; None if the endpoint has no such page or this key may not see it (403: keys limited to chat).
+
+        Raises `AuthError` on 401 and `EndpointError` if it cannot be reached.
+        """
         session = self._require()
         try:
             async with asyncio.timeout(timeout_s), session.get(self.base_url + path) as response:
-                if response.status in (401, 403):
+                if response.status == 401:
                     raise self._auth_error(response.status, await response.text())
                 if response.status != 200:
                     return None

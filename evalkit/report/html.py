@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 from evalkit.codec import builtins
-from evalkit.comparison import Comparison
+from evalkit.comparison import Comparison, without_record
 from evalkit.report import format as fmt
 from evalkit.summary import RunSummary
 from evalkit.types import Estimate, RunRecord
@@ -22,12 +22,14 @@ def render(record: RunRecord, summary: RunSummary, comparisons: Sequence[Compari
     source = files("evalkit.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
     env = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.globals.update(fmt=fmt, bar=_bar, width=_WIDTH)
+    unknown = without_record(comparisons)
     return env.from_string(source).render(
         record=record,
         spec=record.spec,
         model=builtins(record.spec.model),
         summary=summary,
-        comparisons=comparisons,
+        comparisons=[c for c in comparisons if c.model not in unknown],
+        unknown=unknown,
         by_task=_by_task(comparisons),
         note=note,
     )

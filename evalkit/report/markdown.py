@@ -6,8 +6,8 @@ from evalkit.types import Cell, Leaderboard
 
 _LEGEND = (
     "Scores in percent. *published*: reported by others, ± is the sampling standard error assumed from the number of "
-    "questions and samples (an unstated k counts as 1). **measured**: by an evalkit run, with the 95 % interval of a "
-    "repeat on the same items."
+    "questions and samples (an unstated k counts as 1). *baseline*: a property of the items, exact. **measured**: by "
+    "an evalkit run, with the 95 % interval of a repeat on the same items."
 )
 
 
@@ -22,7 +22,7 @@ class MarkdownExporter:
         lines.append("|---|---|" + "---:|" * len(table.tasks))
         for row in table.rows:
             cells = [_cell(row.cells.get(task), sources) for task in table.tasks]
-            name = _text(row.model) if row.kind == "published" else f"**{_text(row.model)}**"
+            name = f"**{_text(row.model)}**" if row.kind == "measured" else _text(row.model)
             lines.append(f"| {name} | {row.kind} | " + " | ".join(cells) + " |")
         lines += ["", _LEGEND, ""]
         if table.note:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from evalkit.comparison import Comparison
+from evalkit.comparison import Comparison, without_record
 from evalkit.report import format as fmt
 from evalkit.summary import RunSummary
 from evalkit.types import Outcome, Severity, TaskEstimate
@@ -58,8 +58,10 @@ def print_summary(summary: RunSummary) -> None:
 def print_comparisons(comparisons: Sequence[Comparison], sources: bool = True) -> None:
     """Verdicts per task and reference, with the numbers that led there."""
     out = console()
-    table = _table("task", "score %", "same items", "new items", "against", "published", "difference", "verdict")
-    for c in comparisons:
+    unknown = without_record(comparisons)
+    shown = [c for c in comparisons if c.model not in unknown]
+    table = _table("task", "score %", "same items", "new items", "against", "reference", "difference", "verdict")
+    for c in shown:
         head = c.estimate.headline if c.estimate else None
         style = _STYLE[c.verdict.outcome]
         table.add_row(
@@ -72,10 +74,13 @@ def print_comparisons(comparisons: Sequence[Comparison], sources: bool = True) -
             fmt.difference(c.verdict.difference),
             f"[{style}]{fmt.outcome(c.verdict)}[/{style}]",
         )
-    out.print(table)
-    out.print(f"[dim]{fmt.ERROR_BAR_LEGEND} published ± = standard error assumed from its n and k.[/dim]\n")
-    for c in comparisons:
+    if shown:
+        out.print(table)
+        out.print(f"[dim]{fmt.ERROR_BAR_LEGEND} reference ± = standard error assumed from its n and k.[/dim]\n")
+    for c in shown:
         _print_detail(out, c, sources)
+    if unknown:
+        out.print(f"Not comparable: no published score of {escape(', '.join(unknown))} on any of these tasks.")
 
 
 def _print_detail(out: Console, c: Comparison, sources: bool) -> None:

@@ -124,7 +124,8 @@ def _dataset(doc: Document, own: dict[str, Any]) -> DatasetSpec:
         revision=kwargs.pop("revision", None),
         kwargs=kwargs,
         mirror=mirror,
-        fewshot_split=_text(doc, doc.data, "fewshot_split", default=None),
+        fewshot_split=_text(doc, doc.data, "fewshot_split", default=None)
+        or _text(doc, _mapping(doc, doc.data, "fewshot_config"), "split", "fewshot_config.", default=None),
     )
 
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evalkit.codec import builtins, digest
-from evalkit.types import Json, TaskSpec
+from evalkit.types import FunctionRef, Json, TaskSpec
+
+
+def prompt_digest(task: TaskSpec) -> str:
+    """Digest of everything that decides the messages of an item: templates, system prompt, examples."""
+    shots = task.fewshot
+    return digest(
+        [
+            task.prompt.source,
+            task.prompt.system,
+            _portable(task.question),
+            [shots.count, builtins(shots.samples), _portable(shots.answer)],
+        ]
+    )
 
 
 def protocol(task: TaskSpec, *, data_digest: str | None, n_items: int) -> Mapping[str, Json]:
@@ -20,12 +33,9 @@ def protocol(task: TaskSpec, *, data_digest: str | None, n_items: int) -> Mappin
         "dataset_kwargs": builtins(task.dataset.kwargs),
         "n_items": n_items,
         "prompt": task.prompt.name,
-        "prompt_digest": task.prompt.digest,
-        "system_prompt": task.prompt.system,
-        "question": builtins(task.question),
-        "target": builtins(task.target),
+        "prompt_digest": prompt_digest(task),
+        "target": _portable(task.target),
         "shots": task.fewshot.count,
-        "fewshot_digest": digest(builtins(task.fewshot)),
         "sampling": builtins(task.sampling),
         "k": task.samples,
         "metric": f"avg@{task.samples}",
@@ -34,6 +44,6 @@ def protocol(task: TaskSpec, *, data_digest: str | None, n_items: int) -> Mappin
     }
 
 
-def protocol_digest(fields: Mapping[str, Json]) -> str:
-    """Digest of a protocol."""
-    return digest(fields)
+def _portable(how: str | FunctionRef | None) -> str | None:
+    """A function by its name: the folder it lies in differs from machine to machine."""
+    return f"!function {how.module}.{how.attr}" if isinstance(how, FunctionRef) else how

@@ -50,18 +50,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderboardRow:
-    """One model: published (by others) or measured (by a run)."""
+    """One model: published (by others), measured (by a run), or a baseline (counted from the items)."""
 
     model: str
     kind: str
-    """`published` or `measured`."""
+    """`published`, `baseline` or `measured`."""
     cells: Mapping[str, Cell]
     """Task -> score; a task without a score is absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaderboard:
-    """Boards: what one consists of, and what it looks like when it is filled."""
+    """A filled board."""
 
     board: str
     title: str

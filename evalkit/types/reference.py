@@ -39,7 +39,9 @@ class Reference:
     max_tokens: int | None
     protocol: str | None
     prompt_digest: str | None = None
-    """Digest of the exact prompt, where the number was made with one of evalkit's."""
+    """Digest of the exact prompt (`tasks.protocol.prompt_digest`), where the number was made with one of evalkit's."""
+    exact: bool = False
+    """A property of the items that no protocol changes and that has no noise, for example a chance level."""
     reported_by: str
     source: str
     tier: str

@@ -46,6 +46,7 @@ class Endpoint:
         self.script = script
         self.model = model
         self.key = key
+        self.models_status = 200
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.url = ""
@@ -83,6 +84,8 @@ class Endpoint:
     async def _models(self, request: web.Request) -> web.Response:
         if self._refuses(request):
             return web.json_response({"error": {"message": "invalid key"}}, status=401)
+        if self.models_status != 200:
+            return web.json_response({"error": {"message": "not for you"}}, status=self.models_status)
         return web.json_response({"object": "list", "data": [{"id": self.model}]})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:

@@ -1,0 +1,138 @@
+"""Exporters and the HTML report: what they carry, and that names of others cannot break or run anything."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Cli
+from support.endpoint import Endpoint, Reply
+
+from evalkit.registry import EXPORTERS
+from evalkit.types import Cell, Leaderboard, LeaderboardRow
+
+HOSTILE = [
+    "=HYPERLINK('http://x')",
+    "+1",
+    "@SUM(1)",
+    "-2",
+    "a|b",
+    "<script>alert(1)</script>",
+    "[red]x[/red]",
+    "[link](http://x)",
+    "two\nlines",
+    "**bold** `code`",
+]
+
+
+def table(model: str, source: str = "somewhere") -> Leaderboard:
+    cell = Cell(
+        value=61.25, se=1.5, interval=(58.0, 64.0), population_interval=(40.0, 80.0), n_items=30, samples=4,
+        date="2025-01-22", source=source, notes=("a note",),
+    )  # fmt: skip
+    row = LeaderboardRow(model=model, kind="measured", cells={"aime24": cell})
+    published = Cell(
+        value=79.2, se=7.4, interval=None, population_interval=None, n_items=30, samples=None,
+        date=None, source="a page", notes=("k not stated",),
+    )  # fmt: skip
+    other = LeaderboardRow(model="o1", kind="published", cells={"aime24": published})
+    titles = {"aime24": "AIME 2024", "math500": "MATH-500"}
+    return Leaderboard(board="b", title="A board", tasks=("aime24", "math500"), titles=titles, rows=(other, row))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_csv_carries_the_values_and_no_formula(name: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(EXPORTERS.get("csv")().render(table(name, source=name)))))
+    assert [r["model"].lstrip("'") for r in rows] == ["o1", name]
+    assert float(rows[1]["score_percent"]) == 61.25 and rows[1]["k"] == "4" and rows[0]["k"] == ""
+    assert rows[1]["notes"] == "a note" and rows[0]["kind"] == "published"
+    for row in rows:
+        assert not [v for v in row.values() if v[:1] in set("=+-@")]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_markdown_rows_stay_rows(name: str) -> None:
+    text = EXPORTERS.get("md")().render(table(name, source=name))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 4
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {5}
+    assert "<script" not in text and not re.search(r"(?<!\\)\]\(", text)
+    assert "79.2 ± 7.4 [1]" in lines[2] and "**61.2** (58.0 to 64.0) [2]" in lines[3]
+    assert "[1] a page; k not stated" in text
+
+
+def test_json_is_the_whole_table() -> None:
+    data = json.loads(EXPORTERS.get("json")().render(table("m")))
+    assert [r["model"] for r in data["rows"]] == ["o1", "m"]
+    cell = data["rows"][1]["cells"]["aime24"]
+    assert cell["value"] == 61.25 and cell["population_interval"] == [40.0, 80.0] and cell["samples"] == 4
+
+
+class Tags(HTMLParser):
+    """Names of all tags, and every address that the page would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.loads: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.loads += [v or "" for k, v in attrs if k in {"src", "href", "data", "srcset"}]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def hostile_run(cli: Cli, data_dir: Path) -> Path:
+    def script(body: dict[str, Any]) -> Reply:
+        return Reply(content=r"<script>alert(2)</script>\boxed{0}")
+
+    name = "<script>alert(1)</script>[red]x"
+    with Endpoint(script, model=name) as endpoint:
+        result = cli(
+            "run", "gsm8k", "--model", f"openai:{name}", "--base-url", endpoint.url, "--data-dir", data_dir,
+            "--against", "o1-mini,deepseek-r1", "--quiet",
+        )  # fmt: skip
+    assert result.code == 0, result.err
+    assert name in result.out, "terminal markup is shown, not obeyed"
+    return next(p for p in Path("runs").iterdir() if not p.name.startswith("."))
+
+
+def test_the_report_is_one_file_without_script(cli: Cli, hostile_run: Path) -> None:
+    path = Path(cli("report", hostile_run).out.strip())
+    page = Tags()
+    page.feed(path.read_text(encoding="utf-8"))
+    assert "script" not in page.names and page.loads == []
+    assert "svg" in page.names
+    for words in (
+        "<script>alert(1)</script>[red]x",
+        "GSM8K",
+        "same items",
+        "Protocol",
+        "0.6",
+        "32768",
+        "not comparable",
+    ):
+        assert words in page.text, words
+    assert cli("report", hostile_run, "-o", "elsewhere.html", "--json").json == {"report": "elsewhere.html"}
+    assert Path("elsewhere.html").is_file()
+
+
+def test_board_markdown_of_a_hostile_run_is_safe(cli: Cli, hostile_run: Path) -> None:
+    text = cli("leaderboard", hostile_run, "--board", "reasoning").out
+    assert "<script" not in text
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "json"])
+def test_every_format_marks_what_is_published(cli: Cli, form: str) -> None:
+    text = cli("leaderboard", "--board", "reasoning", "--format", form).out
+    assert "published" in text and "DeepSeek-R1 paper" in text
