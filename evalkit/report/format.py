@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evalkit.types import OUTCOME_LABELS, Difference, ErrorBar, Reference, Verdict
+from evalkit.types import OUTCOME_LABELS, Difference, ErrorBar, Mismatch, Reference, Severity, Verdict
 
 ERROR_BAR_LEGEND = (
     "same items = 95 % interval if the run were repeated on these items (sampling noise only); "
@@ -35,6 +35,14 @@ def difference(diff: Difference | None) -> str:
 def outcome(verdict: Verdict) -> str:
     """The verdict in one or two words."""
     return OUTCOME_LABELS[verdict.outcome] + (" (informal)" if verdict.informal else "")
+
+
+def mismatch(m: Mismatch) -> str:
+    """`temperature: run 0.6, reference not stated (...)`; what is fatal says it all in its note."""
+    if m.severity is Severity.FATAL:
+        return f"{m.field}: {m.note}"
+    theirs = "not stated" if m.theirs is None else m.theirs
+    return f"{m.field}: run {m.ours}, reference {theirs} ({m.note})"
 
 
 def reference_value(reference: Reference | None, se: float | None) -> str:

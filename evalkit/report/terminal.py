@@ -90,9 +90,7 @@ def _print_detail(out: Console, c: Comparison, sources: bool) -> None:
         out.print(f"  source: {escape(c.reference.source)}{date}; {escape(c.reference.reported_by)}")
     for m in c.mismatches:
         mark = {Severity.FATAL: "red", Severity.MAJOR: "yellow", Severity.MINOR: "dim"}[m.severity]
-        theirs = "not stated" if m.theirs is None else str(m.theirs)
-        line = f"{m.field}: run {m.ours}, reference {theirs} ({m.note})"
-        out.print(f"  [{mark}]{m.severity}[/{mark}] {escape(line)}")
+        out.print(f"  [{mark}]{m.severity}[/{mark}] {escape(fmt.mismatch(m))}")
     diff = c.verdict.difference
     for text in (*c.verdict.notes, *(diff.assumptions if diff else ())):
         out.print(f"  [dim]{escape(text)}[/dim]")
