@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from evalkit.errors import UsageError
 from evalkit.stats import task_estimate
 from evalkit.store import RunStore
 from evalkit.types import Status, TaskEstimate, TaskSpec
+
+IDENTICAL = "all samples of each item are identical: the endpoint seems to ignore temperature or seed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +81,12 @@ class RunSummary:
 def summarize(store: RunStore) -> RunSummary:
     """Estimates and totals of every task."""
     spec = store.record.spec
-    return RunSummary(
-        run=store.record.id,
-        model=spec.model.name,
-        tasks=tuple(_task_summary(store, task) for task in spec.tasks),
-    )
+    found = [_task_summary(store, task) for task in spec.tasks]
+    tasks = [summary for summary, _ in found]
+    if (repeats := [same for _, same in found if same is not None]) and all(repeats):
+        # Judged over the whole run: short answers are often identical in one task without any fault.
+        tasks = [dataclasses.replace(t, warnings=(*t.warnings, IDENTICAL)) for t in tasks]
+    return RunSummary(run=store.record.id, model=spec.model.name, tasks=tuple(tasks))
 
 
 def task_scores(store: RunStore, task: TaskSpec) -> TaskScores:
@@ -111,7 +115,8 @@ def task_scores(store: RunStore, task: TaskSpec) -> TaskScores:
     )
 
 
-def _task_summary(store: RunStore, task: TaskSpec) -> TaskSummary:
+def _task_summary(store: RunStore, task: TaskSpec) -> tuple[TaskSummary, bool | None]:
+    """The summary, and whether the samples of each item are identical (None where they may be)."""
     scores = task_scores(store, task)
     counts = {str(s): int((scores.statuses == str(s)).sum()) for s in Status}
     counts = {name: n for name, n in counts.items() if n}
@@ -127,8 +132,8 @@ def _task_summary(store: RunStore, task: TaskSpec) -> TaskSummary:
         )
     except UsageError:
         estimate = None
-    tokens, warnings = _walk_generations(store, task)
-    return TaskSummary(
+    tokens, served, identical = _walk_generations(store, task)
+    summary = TaskSummary(
         task=task.name,
         title=task.title,
         estimate=estimate,
@@ -136,11 +141,13 @@ def _task_summary(store: RunStore, task: TaskSpec) -> TaskSummary:
         n_items=len(scores.item_ids),
         samples_owed=owed,
         tokens=tokens,
-        warnings=warnings,
+        warnings=tuple(_warnings(store, task, served)),
     )
+    return summary, identical
 
 
-def _walk_generations(store: RunStore, task: TaskSpec) -> tuple[Tokens, tuple[str, ...]]:
+def _walk_generations(store: RunStore, task: TaskSpec) -> tuple[Tokens, set[str], bool | None]:
+    """Totals, the model ids that were served, and whether all samples of each item are the same text."""
     prompt = completion = reasoning = 0
     estimated = False
     latencies: list[float] = []
@@ -168,15 +175,13 @@ def _walk_generations(store: RunStore, task: TaskSpec) -> tuple[Tokens, tuple[st
         mean_latency_s=float(np.mean(latencies)) if latencies else None,
         mean_ttft_s=float(np.mean(ttfts)) if ttfts else None,
     )
-    return tokens, tuple(_warnings(store, task, served, texts))
-
-
-def _warnings(store: RunStore, task: TaskSpec, served: set[str], texts: Mapping[str, list[int]]) -> list[str]:
-    found = []
     several = [hashes for hashes in texts.values() if len(hashes) > 1]
-    same = sum(len(set(hashes)) == 1 for hashes in several)
-    if task.sampling.temperature != 0 and several and same == len(several):
-        found.append("all samples of each item are identical: the endpoint seems to ignore temperature or seed")
+    identical = all(len(set(hashes)) == 1 for hashes in several) if several and task.sampling.temperature != 0 else None
+    return tokens, served, identical
+
+
+def _warnings(store: RunStore, task: TaskSpec, served: set[str]) -> list[str]:
+    found = []
     if len(served) > 1:
         found.append(f"several model ids were served: {', '.join(sorted(served))}")
     elif served and served != {store.record.spec.model.name}:

@@ -286,3 +286,22 @@ def test_fake_model_dry_run(cli: Cli, data_dir: Path) -> None:
     result = cli("run", "gsm8k", "--model", "fake:zero", "--data-dir", data_dir, "--json", "--quiet")
     assert result.code == 0, result.err
     assert result.json["tasks"][0]["estimate"]["headline"]["value"] == pytest.approx(1 / 20), "0 + 0 is 0"
+
+
+def test_identical_samples_are_noticed(cli: Cli, data_dir: Path) -> None:
+    """At temperature 0.6 two samples of every item should not all be the same text."""
+    counter = iter(range(10_000))
+
+    def varied(body: dict[str, Any]) -> Reply:
+        return Reply(content=f"Try {next(counter)}. " + doubling(body).content)
+
+    warnings = {}
+    for script in (doubling, varied):
+        with Endpoint(script) as endpoint:
+            result = cli(*run_args(endpoint, data_dir, "--samples", 2, "--limit", 3, "--json"))
+        warnings[script] = " ".join(result.json["tasks"][0]["warnings"])
+    assert "ignore temperature or seed" in warnings[doubling]
+    assert "ignore" not in warnings[varied]
+    with Endpoint(doubling) as endpoint:
+        greedy = cli(*run_args(endpoint, data_dir, "--samples", 2, "--limit", 3, "--temperature", 0, "--json"))
+    assert "ignore" not in " ".join(greedy.json["tasks"][0]["warnings"]), "expected at temperature 0"

@@ -59,12 +59,12 @@ def quickstart(out: Path, gguf: Path | None, limit: int | None, quiet: bool, as_
             return 0
         print_summary(summary)
         click.echo("\nCompared with references:")
-        print_comparisons(comparisons, sources=False)
+        print_comparisons(comparisons, details=False)
         click.echo(f"\n{DEMONSTRATION}\n")
         for name, path in files.items():
             click.echo(f"{name + ':':13}{path}")
         click.echo(
-            f"next:        evalkit compare {store.folder}   (the same with sources)\n"
+            f"next:        evalkit compare {store.folder}   (every verdict in words, with sources)\n"
             "             evalkit run gsm8k --model openai:NAME --base-url URL --limit 50   (your own model)"
         )
     return 0

@@ -51,6 +51,8 @@ def reference_value(reference: Reference | None, se: float | None) -> str:
         return "–"
     if reference.unit != "%":
         return f"{reference.value:g} {reference.unit}"
+    if reference.exact:
+        return f"{reference.value:.1f}"
     return f"{reference.value:.1f} ± {'?' if se is None else percent(se)}"
 
 

@@ -29,6 +29,11 @@ def console() -> Console:
     return probe if probe.is_terminal else Console(width=200)
 
 
+def _say(out: Console, text: str) -> None:
+    """A line of prose: wrapped at words on a terminal, left whole in a pipe."""
+    out.print(text, soft_wrap=not out.is_terminal)
+
+
 def print_summary(summary: RunSummary) -> None:
     """Scores of a run with both error bars."""
     table = _table("task", "score %", "same items", "new items", "bounds", "items", "samples", "not scored", "tokens")
@@ -47,16 +52,16 @@ def print_summary(summary: RunSummary) -> None:
             fmt.count(task.tokens.completion),
         )
     out = console()
-    out.print(f"\n[bold]{escape(summary.model)}[/bold]  run {escape(summary.run)}")
+    _say(out, f"\n[bold]{escape(summary.model)}[/bold]  run {escape(summary.run)}")
     out.print(table)
-    out.print(f"[dim]{fmt.ERROR_BAR_LEGEND}[/dim]")
+    _say(out, f"[dim]{fmt.ERROR_BAR_LEGEND}[/dim]")
     for task in summary.tasks:
         for warning in task.warnings:
-            out.print(f"[yellow]note[/yellow] {escape(task.task)}: {escape(warning)}")
+            _say(out, f"[yellow]note[/yellow] {escape(task.task)}: {escape(warning)}")
 
 
-def print_comparisons(comparisons: Sequence[Comparison], sources: bool = True) -> None:
-    """Verdicts per task and reference, with the numbers that led there."""
+def print_comparisons(comparisons: Sequence[Comparison], details: bool = True) -> None:
+    """Verdicts per task and reference with the numbers that led there; `details` adds sentences and sources."""
     out = console()
     unknown = without_record(comparisons)
     shown = [c for c in comparisons if c.model not in unknown]
@@ -76,24 +81,25 @@ def print_comparisons(comparisons: Sequence[Comparison], sources: bool = True) -
         )
     if shown:
         out.print(table)
-        out.print(f"[dim]{fmt.ERROR_BAR_LEGEND} reference ± = standard error assumed from its n and k.[/dim]\n")
-    for c in shown:
-        _print_detail(out, c, sources)
+        legend = f"{fmt.ERROR_BAR_LEGEND} " if details else ""
+        _say(out, f"[dim]{legend}reference ± = standard error assumed from its n and k.[/dim]")
+    for c in shown if details else ():
+        _print_detail(out, c)
     if unknown:
-        out.print(f"Not comparable: no published score of {escape(', '.join(unknown))} on any of these tasks.")
+        _say(out, f"\nNot comparable: no published score of {escape(', '.join(unknown))} on any of these tasks.")
 
 
-def _print_detail(out: Console, c: Comparison, sources: bool) -> None:
-    out.print(f"[bold]{escape(c.task)} / {escape(c.model)}[/bold]: {escape(c.verdict.sentence)}")
-    if sources and c.reference is not None:
+def _print_detail(out: Console, c: Comparison) -> None:
+    _say(out, f"\n[bold]{escape(c.task)} / {escape(c.model)}[/bold]: {escape(c.verdict.sentence)}")
+    if c.reference is not None:
         date = f", {c.reference.date}" if c.reference.date else ""
-        out.print(f"  source: {escape(c.reference.source)}{date}; {escape(c.reference.reported_by)}")
+        _say(out, f"  source: {escape(c.reference.source)}{date}; {escape(c.reference.reported_by)}")
     for m in c.mismatches:
         mark = {Severity.FATAL: "red", Severity.MAJOR: "yellow", Severity.MINOR: "dim"}[m.severity]
-        out.print(f"  [{mark}]{m.severity}[/{mark}] {escape(fmt.mismatch(m))}")
+        _say(out, f"  [{mark}]{m.severity}[/{mark}] {escape(fmt.mismatch(m))}")
     diff = c.verdict.difference
     for text in (*c.verdict.notes, *(diff.assumptions if diff else ())):
-        out.print(f"  [dim]{escape(text)}[/dim]")
+        _say(out, f"  [dim]{escape(text)}[/dim]")
 
 
 def _bounds(estimate: TaskEstimate | None) -> str:
