@@ -100,7 +100,7 @@ def hostile_run(cli: Cli, data_dir: Path) -> Path:
     with Endpoint(script, model=name) as endpoint:
         result = cli(
             "run", "gsm8k", "--model", f"openai:{name}", "--base-url", endpoint.url, "--data-dir", data_dir,
-            "--against", "o1-mini,deepseek-r1", "--quiet",
+            "--against", "o1-mini,deepseek-r1", "--quiet", "--samples", 2,
         )  # fmt: skip
     assert result.code == 0, result.err
     assert name in result.out, "terminal markup is shown, not obeyed"

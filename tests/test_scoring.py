@@ -66,8 +66,10 @@ def generation_of(case: dict[str, Any]) -> Generation:
 
 @pytest.mark.parametrize(("name", "case"), load_cases())
 def test_case(scorers: Scorers, name: str, case: dict[str, Any]) -> None:
+    if name == "reasoning_gym":
+        pytest.importorskip("reasoning_gym", reason="the extra `local` is not installed")
     scorer = scorers.get(name, case.get("args", {}))
-    item = Item(id="x", messages=(), target=case["target"])
+    item = Item(id="x", messages=(), target=case["target"], metadata=case.get("metadata", {}))
     score = scorer.score(item, generation_of(case))
     assert (score.status, score.value) == (case["status"], case.get("value")), score
     if "step" in case:

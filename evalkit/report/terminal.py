@@ -56,6 +56,8 @@ def print_summary(summary: RunSummary) -> None:
     out.print(table)
     _say(out, f"[dim]{fmt.ERROR_BAR_LEGEND}[/dim]")
     for task in summary.tasks:
+        if task.estimate and task.estimate.secondary:
+            _say(out, f"[dim]{escape(task.task)}: {fmt.secondary(task.estimate)}[/dim]")
         for warning in task.warnings:
             _say(out, f"[yellow]note[/yellow] {escape(task.task)}: {escape(warning)}")
 
