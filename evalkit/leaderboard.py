@@ -52,7 +52,8 @@ def _published_cell(ref: Reference) -> Cell:
         samples=ref.samples,
         date=ref.date,
         source=ref.source,
-        notes=(ref.reported_by,) if ref.samples is not None else (ref.reported_by, "k not stated"),
+        exact=ref.exact,
+        notes=(ref.reported_by,) if ref.exact or ref.samples is not None else (ref.reported_by, "k not stated"),
     )
 
 

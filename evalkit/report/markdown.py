@@ -5,9 +5,9 @@ from __future__ import annotations
 from evalkit.types import Cell, Leaderboard
 
 _LEGEND = (
-    "Scores in percent. *published*: reported by others, ± is the sampling standard error assumed from the number of "
-    "questions and samples (an unstated k counts as 1). *baseline*: a property of the items, exact. **measured**: by "
-    "an evalkit run, with the 95 % interval of a repeat on the same items."
+    "Scores in percent. *published*: taken from the source given, ± is the sampling standard error assumed from the "
+    "number of questions and samples (an unstated k counts as 1). *baseline*: a property of the items, exact. "
+    "**measured**: by an evalkit run, with the 95 % interval of a repeat on the same items."
 )
 
 
@@ -38,6 +38,8 @@ def _cell(cell: Cell | None, sources: dict[str, int]) -> str:
     number = sources.setdefault("; ".join(words), len(sources) + 1)
     if cell.interval is not None:
         return f"**{cell.value:.1f}** ({cell.interval[0]:.1f} to {cell.interval[1]:.1f}) [{number}]"
+    if cell.exact:
+        return f"{cell.value:.1f} [{number}]"
     return f"{cell.value:.1f} ± {'?' if cell.se is None else f'{cell.se:.1f}'} [{number}]"
 
 

@@ -45,6 +45,8 @@ class Cell:
     date: str | None
     source: str
     """Where it was published, or `run <id>`."""
+    exact: bool = False
+    """A property of the items: it has no noise."""
     notes: tuple[str, ...] = ()
 
 
