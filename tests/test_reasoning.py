@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 import pytest
-from support.endpoint import Endpoint, Reply
+from support.endpoint import Endpoint, Reply, ask
 
-from evalkit.clients.openai_chat import OpenAIChatClient
 from evalkit.clients.reasoning import split
-from evalkit.types import Generation, ModelSpec, Request, Sampling
 
 INLINE = [
     ("no-tags", "The answer is 5.", "", "The answer is 5.", True),
@@ -40,18 +35,6 @@ def test_separate_and_inline_are_both_kept() -> None:
 
 def test_profile_tags() -> None:
     assert split("<inner>hm</inner>5", tags=("inner",)) == ("hm", "5", True)
-
-
-def ask(endpoint: Endpoint, **spec: Any) -> Generation:
-    async def once() -> Generation:
-        client = OpenAIChatClient(ModelSpec(kind="openai", name="test-model", base_url=endpoint.url, **spec))
-        await client.open()
-        try:
-            return await client.generate(Request(messages=(("user", "hi"),), sampling=Sampling()))
-        finally:
-            await client.close()
-
-    return asyncio.run(once())
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -13,7 +13,8 @@ from click.core import ParameterSource
 from evalkit import boards
 from evalkit.cli.common import data_options, json_option, note, print_json, tasks_dir_option
 from evalkit.cli.progress import progress
-from evalkit.clients.build import DEFAULT_KEY_ENV, build, parse_model
+from evalkit.clients import DEFAULT_KEY_ENV
+from evalkit.clients.build import build, parse_model
 from evalkit.codec import read_json
 from evalkit.errors import EndpointError, UsageError
 from evalkit.execution import run_to_end

@@ -7,8 +7,6 @@ from evalkit.protocols import Client
 from evalkit.registry import CLIENTS
 from evalkit.types import ModelSpec
 
-DEFAULT_KEY_ENV = "OPENAI_API_KEY"
-
 
 def parse_model(text: str) -> tuple[str, str]:
     """Split `kind:name`; raises `UsageError`."""

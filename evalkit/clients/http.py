@@ -8,11 +8,14 @@ Authentication failures raise, since no other request can succeed.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+import os
 import random
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,6 +28,8 @@ T = TypeVar("T")
 
 Reader = Callable[[AsyncIterator[bytes], str, float], Awaitable[T]]
 """Gets the body's pieces, the content type, and when the request was sent (`time.perf_counter()` seconds)."""
+
+_SECRET_CHARS = 8
 
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 
@@ -92,7 +97,7 @@ class HttpTransport:
         except (json.JSONDecodeError, UnicodeDecodeError):
             return None
         except (aiohttp.ClientError, OSError, TimeoutError) as fault:
-            raise EndpointError(f"cannot reach {self.base_url}: {_reason(fault)}") from fault
+            raise EndpointError(f"cannot reach {self.base_url}: {self.redact(_reason(fault))}") from fault
 
     async def post(self, path: str, body: bytes, read: Reader[T]) -> tuple[T | None, int, Failure | None]:
         """POST JSON and let `read` make a result of the body; retried as the policy says.
@@ -104,19 +109,18 @@ class HttpTransport:
                 return await self._attempt(path, body, read), attempt, None
             except RequestFailed as fault:
                 if not fault.failure.retryable or attempt == self.policy.attempts:
-                    return None, attempt, fault.failure
+                    said = self.redact(fault.failure.message)
+                    return None, attempt, dataclasses.replace(fault.failure, message=said)
                 await asyncio.sleep(self._delay_s(attempt, fault.retry_after_s))
         raise AssertionError("attempts is at least 1")
 
     async def _attempt(self, path: str, body: bytes, read: Reader[T]) -> T:
-        session = self._require()
-        headers = {"Content-Type": "application/json"}
         started_s = time.perf_counter()
         try:
             async with asyncio.timeout(None) as watch:
                 loop = asyncio.get_running_loop()
                 watch.reschedule(loop.time() + self.policy.first_byte_s)
-                async with session.post(self.base_url + path, data=body, headers=headers) as response:
+                async with self._send(path, body) as response:
                     if response.status != 200:
                         raise self._status_failure(response, await _read_some(response))
                     pieces = self._pieces(response, watch)
@@ -127,6 +131,11 @@ class HttpTransport:
             raise RequestFailed(Failure(kind="timeout", message="no data in time", retryable=True)) from None
         except (aiohttp.ClientError, OSError) as fault:
             raise RequestFailed(Failure(kind="reset", message=_reason(fault), retryable=True)) from fault
+
+    def _send(self, path: str, body: bytes) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Redirects are not followed: the key and the questions go where the user said, and nowhere else."""
+        headers = {"Content-Type": "application/json"}
+        return self._require().post(self.base_url + path, data=body, headers=headers, allow_redirects=False)
 
     async def _pieces(self, response: aiohttp.ClientResponse, watch: asyncio.Timeout) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
@@ -140,23 +149,29 @@ class HttpTransport:
     def _status_failure(self, response: aiohttp.ClientResponse, text: str) -> RequestFailed:
         if response.status in (401, 403):
             raise self._auth_error(response.status, text)
+        said = error_message(text) or str(response.reason)
+        if "Location" in response.headers:
+            said = f"redirects to {response.headers['Location'][:200]}: give the final address as --base-url"
         failure = Failure(
             kind=f"http_{response.status}",
-            message=error_message(text) or str(response.reason),
+            message=said,
             retryable=response.status in RETRYABLE_STATUS,
         )
         return RequestFailed(failure, _retry_after_s(response.headers))
 
     def _auth_error(self, status: int, text: str) -> AuthError:
-        said = self._redact(error_message(text))
+        said = self.redact(error_message(text))
         return AuthError(
             f"{self.base_url} refused the key ({status}{': ' + said if said else ''}); "
             f"set the key's environment variable (see --api-key-env)"
         )
 
-    def _redact(self, text: str) -> str:
-        """Some endpoints echo the key in their message."""
-        return text.replace(self._key, "***") if self._key else text
+    def redact(self, text: str) -> str:
+        """What an endpoint says without the key that it may echo. Apply to all that is kept or shown.
+
+        Placeholders such as `EMPTY`, which local servers are given, are words that an answer may hold: they stay.
+        """
+        return text.replace(self._key, "***") if self._key and len(self._key) >= _SECRET_CHARS else text
 
     def _delay_s(self, attempt: int, retry_after_s: float | None) -> float:
         if retry_after_s is not None:
@@ -196,4 +211,6 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _reason(fault: BaseException) -> str:
+    if isinstance(fault, aiohttp.ClientConnectorError) and (fault.errno or 0) > 0:
+        return os.strerror(fault.errno)  # asyncio's own words repeat the address
     return (str(fault) or type(fault).__name__).splitlines()[0][:300]

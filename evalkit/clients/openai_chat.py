@@ -6,41 +6,33 @@ Streaming is the default: a chain of thought takes minutes, and gateways cut sil
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
 
-from evalkit.clients import reasoning
+from evalkit.clients import DEFAULT_KEY_ENV, reasoning
 from evalkit.clients.http import HttpPolicy, HttpTransport, RequestFailed, error_message
 from evalkit.clients.sse import SSEDecoder
 from evalkit.errors import EndpointError, UnknownName, UsageError
 from evalkit.types import Failure, Generation, Json, ModelSpec, Request, Usage
 
 _MAX_BODY = 64 * 2**20
-
-
-class _Details(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    completion_tokens_details: _Details | None = None
+_MAX_TEXT = 16 * 2**20
+"""Characters of one answer with its reasoning; 128k tokens are about half a million."""
 
 
 class _Message(msgspec.Struct):
-    """`message` of a full answer or `delta` of a chunk."""
+    """`message` of a full answer or `delta` of a chunk. Endpoints differ in types: `Any` is looked at on use."""
 
     content: Any = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    thinking: str | None = None
-    reasoning_details: list[Any] | None = None
+    refusal: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    thinking: Any = None
+    reasoning_details: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -52,13 +44,16 @@ class _Choice(msgspec.Struct):
 class _Body(msgspec.Struct):
     """A full answer or one chunk of a stream."""
 
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    model: str | None = None
-    system_fingerprint: str | None = None
+    choices: list[_Choice] | None = None
+    usage: Any = None
+    model: Any = None
+    system_fingerprint: Any = None
     error: Any = None
+    code: Any = None
+    message: Any = None
 
 
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?$")
 _decoder = msgspec.json.Decoder(_Body)
 _encoder = msgspec.json.Encoder()
 
@@ -66,42 +61,60 @@ _encoder = msgspec.json.Encoder()
 class _Collected:
     """What has arrived of one answer."""
 
-    __slots__ = ("content", "fingerprint", "finish", "model", "reasoning", "refusal", "started_s", "ttft_s", "usage")
+    __slots__ = (
+        "content",
+        "fingerprint",
+        "finish",
+        "model",
+        "n_chars",
+        "reasoning",
+        "refusal",
+        "started_s",
+        "ttft_s",
+        "usage",
+    )
 
     def __init__(self, started_s: float) -> None:
         self.content: list[str] = []
         self.reasoning: list[str] = []
         self.refusal = ""
         self.finish: str | None = None
-        self.usage: _Usage | None = None
+        self.usage: dict[str, Any] = {}
         self.model: str | None = None
         self.fingerprint: str | None = None
+        self.n_chars = 0
         self.started_s = started_s
         self.ttft_s: float | None = None
 
     def add(self, body: _Body) -> None:
         if body.error:
             raise RequestFailed(_endpoint_failure(body.error))
-        self.usage = body.usage or self.usage
-        self.model = body.model or self.model
-        self.fingerprint = body.system_fingerprint or self.fingerprint
-        for choice in body.choices[:1]:
+        if body.code and not body.choices:
+            raise RequestFailed(_endpoint_failure({"code": body.code, "message": body.message}))
+        if isinstance(body.usage, dict):
+            self.usage = body.usage
+        self.model = _text(body.model) or self.model
+        self.fingerprint = _text(body.system_fingerprint) or self.fingerprint
+        for choice in (body.choices or ())[:1]:
             part = choice.delta or choice.message
             if part is not None:
                 self._add_part(part)
             self.finish = choice.finish_reason or self.finish
 
     def _add_part(self, part: _Message) -> None:
-        thought = part.reasoning_content or part.reasoning or part.thinking or _details_text(part.reasoning_details)
-        text = part.content if isinstance(part.content, str) else _parts_text(part.content)
+        thought = _text(part.reasoning_content) or _text(part.reasoning) or _text(part.thinking)
+        thought = thought or _details_text(part.reasoning_details)
+        text = _text(part.content) or _parts_text(part.content)
         if self.ttft_s is None and (thought or text):
             self.ttft_s = time.perf_counter() - self.started_s
         if thought:
             self.reasoning.append(thought)
         if text:
             self.content.append(text)
-        if part.refusal:
-            self.refusal += part.refusal
+        self.refusal += _text(part.refusal)
+        self.n_chars += len(thought) + len(text)
+        if self.n_chars > _MAX_TEXT:
+            raise RequestFailed(Failure(kind="protocol", message=f"the answer is longer than {_MAX_TEXT} characters"))
 
 
 class OpenAIChatClient:
@@ -110,9 +123,12 @@ class OpenAIChatClient:
     def __init__(self, spec: ModelSpec, policy: HttpPolicy | None = None) -> None:
         if not spec.base_url:
             raise UsageError("an openai: model needs --base-url, for example http://127.0.0.1:8000/v1")
+        if not _ADDRESS.match(spec.base_url):
+            # The address is written into the run directory, so a password in it would be, too.
+            raise UsageError("--base-url must be http(s)://HOST/PATH, without user, password or query")
         self.name = spec.name
         self._spec = spec
-        key = os.environ.get(spec.api_key_env) if spec.api_key_env else None
+        key = _key(spec.api_key_env) if spec.api_key_env else None
         self._transport = HttpTransport(spec.base_url, key, policy or HttpPolicy(), connections=spec.concurrency)
 
     async def open(self) -> None:
@@ -125,6 +141,7 @@ class OpenAIChatClient:
             raise
         if listed and self.name not in listed:
             await self._transport.close()
+            listed = [self._transport.redact(name) for name in listed]
             raise UnknownName(
                 f"model at {self._transport.base_url}:", self.name, listed, "served: " + ", ".join(listed[:5])
             )
@@ -149,7 +166,26 @@ class OpenAIChatClient:
             raise EndpointError(f"{self._transport.base_url} went away: {failure.message}")
         if got is None:
             return Generation(sent=sent, attempts=attempts, failure=failure, latency_s=latency_s)
-        return _generation(got, sent, attempts)
+        return self._generation(got, sent, attempts)
+
+    def _generation(self, got: _Collected, sent: Mapping[str, Json], attempts: int) -> Generation:
+        redact = self._transport.redact
+        content = redact("".join(got.content))
+        thought, answer, closed = reasoning.split(content, redact("".join(got.reasoning)))
+        finish = "content_filter" if got.refusal and not answer else got.finish
+        return Generation(
+            answer=answer or redact(got.refusal),
+            reasoning=thought,
+            reasoning_closed=closed,
+            finish_reason=redact(finish or "") or None,
+            usage=_usage(got.usage, thought, answer),
+            ttft_s=got.ttft_s,
+            latency_s=time.perf_counter() - got.started_s,
+            served_model=redact(got.model or "") or None,
+            fingerprint=redact(got.fingerprint or "") or None,
+            sent=sent,
+            attempts=attempts,
+        )
 
     def _body(self, request: Request) -> dict[str, Json]:
         s = request.sampling
@@ -170,6 +206,17 @@ class OpenAIChatClient:
         return body
 
 
+def _key(variable: str) -> str | None:
+    """The key in this environment variable; the default one may be unset, for endpoints that want no key."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+        # Not repeated: it may be the key itself, and whatever is named here is written into the run directory.
+        raise UsageError("--api-key-env takes the name of an environment variable, not a key")
+    key = os.environ.get(variable, "").strip()
+    if not key and variable != DEFAULT_KEY_ENV:
+        raise UsageError(f"the environment variable {variable} is not set; it should hold the API key")
+    return key or None
+
+
 async def _read(pieces: AsyncIterator[bytes], content_type: str, started_s: float) -> _Collected:
     got = _Collected(started_s)
     if "event-stream" in content_type:
@@ -186,6 +233,8 @@ async def _read_stream(pieces: AsyncIterator[bytes], got: _Collected) -> None:
             if payload == b"[DONE]":
                 return
             got.add(_decode(payload))
+        if decoder.n_pending > _MAX_TEXT:
+            raise RequestFailed(Failure(kind="protocol", message=f"a line of the stream exceeds {_MAX_TEXT} bytes"))
     if got.finish is None:
         raise RequestFailed(Failure(kind="reset", message="the stream ended before the answer did", retryable=True))
 
@@ -214,42 +263,30 @@ def _decode(payload: bytes) -> _Body:
         raise RequestFailed(Failure(kind="protocol", message=message, retryable=True)) from fault
 
 
-def _generation(got: _Collected, sent: Mapping[str, Json], attempts: int) -> Generation:
-    content = "".join(got.content)
-    thought, answer, closed = reasoning.split(content, "".join(got.reasoning))
-    finish = "content_filter" if got.refusal and not answer else got.finish
-    return Generation(
-        answer=answer or got.refusal,
-        reasoning=thought,
-        reasoning_closed=closed,
-        finish_reason=finish,
-        usage=_usage(got.usage, thought, answer),
-        ttft_s=got.ttft_s,
-        latency_s=time.perf_counter() - got.started_s,
-        served_model=got.model,
-        fingerprint=got.fingerprint,
-        sent=sent,
-        attempts=attempts,
-    )
-
-
-def _usage(usage: _Usage | None, thought: str, answer: str) -> Usage:
-    if usage is None:
-        return Usage()
-    counted = usage.reasoning_tokens
-    if usage.completion_tokens_details is not None:
-        counted = usage.completion_tokens_details.reasoning_tokens
+def _usage(usage: Mapping[str, Any], thought: str, answer: str) -> Usage:
+    completion = _count(usage.get("completion_tokens"))
+    details = usage.get("completion_tokens_details")
+    counted = _count((details if isinstance(details, dict) else usage).get("reasoning_tokens"))
     estimated = False
-    if not counted and thought and usage.completion_tokens is not None:
+    if not counted and thought and completion is not None:
         # vLLM reports 0 where the chat template opened the tag, so 0 beside a trace is no count either.
-        counted = round(usage.completion_tokens * len(thought) / (len(thought) + len(answer)))
+        counted = round(completion * len(thought) / (len(thought) + len(answer)))
         estimated = True
     return Usage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
+        prompt_tokens=_count(usage.get("prompt_tokens")),
+        completion_tokens=completion,
         reasoning_tokens=counted,
         reasoning_estimated=estimated,
     )
+
+
+def _count(value: Any) -> int | None:
+    """A token count; some gateways send it as 12.0, and what is no count at all is not reported."""
+    return int(value) if isinstance(value, (int, float)) and 0 <= value < 2**53 else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _endpoint_failure(error: Any) -> Failure:
@@ -260,8 +297,11 @@ def _endpoint_failure(error: Any) -> Failure:
     return Failure(kind="endpoint", message=text, retryable=retryable)
 
 
-def _details_text(details: list[Any] | None) -> str:
-    return "".join(str(d.get("text") or d.get("summary") or "") for d in details or () if isinstance(d, dict))
+def _details_text(details: Any) -> str:
+    """`reasoning_details`: a list of typed parts, in full or as a summary."""
+    if not isinstance(details, list):
+        return ""
+    return "".join(str(d.get("text") or d.get("summary") or "") for d in details if isinstance(d, dict))
 
 
 def _parts_text(content: Any) -> str:

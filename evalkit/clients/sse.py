@@ -13,6 +13,11 @@ class SSEDecoder:
     def __init__(self) -> None:
         self._rest = b""
 
+    @property
+    def n_pending(self) -> int:
+        """Bytes of the line that has not ended yet."""
+        return len(self._rest)
+
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the payload of each complete `data:` line in the bytes so far."""
         data = self._rest + chunk

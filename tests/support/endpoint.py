@@ -14,6 +14,10 @@ from typing import Any
 
 from aiohttp import web
 
+from evalkit.clients.http import HttpPolicy
+from evalkit.clients.openai_chat import OpenAIChatClient
+from evalkit.types import Generation, ModelSpec, Request, Sampling
+
 
 @dataclass
 class Reply:
@@ -135,3 +139,18 @@ class Endpoint:
 
     async def _event(self, response: web.StreamResponse, event: dict[str, Any]) -> None:
         await response.write(b"data: " + json.dumps({"id": "x", "model": self.model, **event}).encode() + b"\n\n")
+
+
+def ask(endpoint: Endpoint, **spec: Any) -> Generation:
+    """One question through the real client, retried once at most."""
+
+    async def once() -> Generation:
+        model = ModelSpec(kind="openai", name=endpoint.model, base_url=endpoint.url, **spec)
+        client = OpenAIChatClient(model, HttpPolicy(attempts=2, backoff_s=0.01))
+        await client.open()
+        try:
+            return await client.generate(Request(messages=(("user", "hi"),), sampling=Sampling()))
+        finally:
+            await client.close()
+
+    return asyncio.run(once())
