@@ -164,7 +164,7 @@ def test_every_error_of_the_http_library_becomes_a_failure(
 ) -> None:
     """Fails when the library brings an error that is not mapped."""
     # Their constructors differ, and the mapping needs none of their fields.
-    fields = {"__init__": lambda self: None, "__str__": lambda self: "as given", "errno": None}
+    fields = {"__init__": lambda self: None, "__str__": lambda self: "as given", "errno": None, "strerror": "as given"}
     fault = type(error.__name__, (error,), fields)()
 
     class Raising:

@@ -211,6 +211,7 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _reason(fault: BaseException) -> str:
-    if isinstance(fault, aiohttp.ClientConnectorError) and (fault.errno or 0) > 0:
-        return os.strerror(fault.errno)  # asyncio's own words repeat the address
+    if isinstance(fault, aiohttp.ClientConnectorError):  # its own words repeat the address
+        number = fault.errno or 0
+        return os.strerror(number) if number > 0 else str(fault.strerror)
     return (str(fault) or type(fault).__name__).splitlines()[0][:300]
