@@ -31,7 +31,7 @@ class Table:
         """Import and return what `name` stands for; raises `UnknownName`."""
         target = self._builtin.get(name) or self._installed().get(name)
         if target is None:
-            raise UnknownName(self.kind, name, self.names())
+            raise UnknownName(self.kind, name, self.names(), "known: " + ", ".join(self.names()))
         module, _, attr = target.partition(":")
         return getattr(importlib.import_module(module), attr)
 

@@ -82,7 +82,7 @@ def show(
 def validate(path: Path | None, task_folders: tuple[Path, ...], as_json: bool) -> None:
     """Check task files: one file, every file in a folder, or (without PATH) all known tasks."""
     if path is None:
-        checked = [(e.file, e.problem or _scorer_problem(e.task)) for e in catalog.scan(task_folders)]
+        checked = [(e.file, e.problem or _scorer_problem(e.task, e.file)) for e in catalog.scan(task_folders)]
     else:
         files = sorted(f for f in path.rglob("*.yaml") if not f.name.startswith("_")) if path.is_dir() else [path]
         checked = [(file, _problem(file)) for file in files]
@@ -99,18 +99,18 @@ def validate(path: Path | None, task_folders: tuple[Path, ...], as_json: bool) -
 
 def _problem(file: Path) -> EvalkitError | None:
     try:
-        return _scorer_problem(load_task(file))
+        return _scorer_problem(load_task(file), file)
     except TaskError as problem:
         return problem
 
 
-def _scorer_problem(task: TaskSpec | None) -> EvalkitError | None:
+def _scorer_problem(task: TaskSpec | None, file: Path) -> EvalkitError | None:
     if task is None:
         return None
     try:
         SCORERS.get(task.scorer)(task.scorer_args).close()
     except EvalkitError as problem:
-        return TaskError(str(problem), file=task.source_file, field="metadata.evalkit.scorer")
+        return TaskError(str(problem), file=str(file), field="metadata.evalkit.scorer")
     return None
 
 
