@@ -306,3 +306,11 @@ def test_identical_samples_are_noticed(cli: Cli, data_dir: Path) -> None:
     with Endpoint(doubling) as endpoint:
         greedy = cli(*run_args(endpoint, data_dir, "--samples", 2, "--limit", 3, "--temperature", 0, "--json"))
     assert "ignore" not in " ".join(greedy.json["tasks"][0]["warnings"]), "expected at temperature 0"
+
+
+def test_declared_references_are_compared_at_the_end(cli: Cli, data_dir: Path) -> None:
+    args = ["run", "gsm8k", "--model", "fake:x", "--data-dir", str(data_dir), "--limit", 2, "--quiet"]
+    assert "Compared with references" not in cli(*args).out
+    ended = cli(*args, "--against", "gpt-4o")
+    assert ended.code == 0 and "Compared with references" in ended.out
+    assert "not comparable" in ended.out and "evalkit compare runs/" in ended.err

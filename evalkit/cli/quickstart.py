@@ -58,7 +58,6 @@ def quickstart(out: Path, gguf: Path | None, limit: int | None, quiet: bool, as_
             print_json({"summary": summary, "comparisons": comparisons, **files})
             return 0
         print_summary(summary)
-        click.echo("\nCompared with references:")
         print_comparisons(comparisons, details=False)
         click.echo(f"\n{DEMONSTRATION}\n")
         for name, path in files.items():

@@ -16,11 +16,12 @@ from evalkit.cli.progress import progress
 from evalkit.clients import DEFAULT_KEY_ENV
 from evalkit.clients.build import build, parse_model
 from evalkit.codec import read_json
+from evalkit.comparison import compare_store
 from evalkit.errors import EndpointError, UsageError
 from evalkit.execution import run_to_end
 from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run
 from evalkit.references import load_references, resolve_model
-from evalkit.report.terminal import print_summary
+from evalkit.report.terminal import print_comparisons, print_summary
 from evalkit.store import RunStore
 from evalkit.summary import RunSummary
 from evalkit.tasks import catalog
@@ -90,6 +91,10 @@ def finish(store: RunStore, quiet: bool, as_json: bool) -> int:
         print_json(summary)
     elif complete or summary.n_samples:
         print_summary(summary)
+        if complete and store.record.spec.references:
+            models = store.record.spec.references
+            print_comparisons(compare_store(store, models, load_references()), details=False)
+            note(f"\nevery verdict in words, with sources: evalkit compare {store.folder}")
     if not complete:
         note(f"interrupted with {summary.samples_owed} samples owed; resume with: evalkit run --resume {store.folder}")
         return EXIT_INTERRUPTED

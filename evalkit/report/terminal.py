@@ -65,6 +65,8 @@ def print_summary(summary: RunSummary) -> None:
 def print_comparisons(comparisons: Sequence[Comparison], details: bool = True) -> None:
     """Verdicts per task and reference with the numbers that led there; `details` adds sentences and sources."""
     out = console()
+    if not details:
+        _say(out, "\nCompared with references:")
     unknown = without_record(comparisons)
     shown = [c for c in comparisons if c.model not in unknown]
     table = _table("task", "score %", "same items", "new items", "against", "reference", "difference", "verdict")
