@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -64,23 +65,35 @@ def create_run(
     """Load the items and make the run directory; raises `DatasetError`, `TaskError` or `StoreError`."""
     if len({t.name for t in spec.tasks}) != len(spec.tasks):
         raise UsageError("a task is named twice")
-    items: dict[str, list[Item]] = {t.name: list(loader.items(t, spec.limit)) for t in spec.tasks}
-    data = {t.name: loader.data_digest(t) for t in spec.tasks}
-    protocols = {t.name: digest(protocol(t, data_digest=data[t.name], n_items=len(items[t.name]))) for t in spec.tasks}
     run_id = run_id or new_id(spec, folder)
-    record = RunRecord(
-        schema=SCHEMA,
-        id=run_id,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        spec=spec,
-        spec_digest=digest(spec),
-        protocol_digests=protocols,
-        data_digests=data,
-        n_items={name: len(rows) for name, rows in items.items()},
-        endpoint=endpoint,
-        versions=_versions(),
-    )
-    return RunStore.create(folder / run_id, record, items)
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def describe(n_items: Mapping[str, int]) -> RunRecord:
+        data = {t.name: loader.data_digest(t) for t in spec.tasks}
+        return RunRecord(
+            schema=SCHEMA,
+            id=run_id,
+            created=created,
+            spec=spec,
+            spec_digest=digest(spec),
+            protocol_digests=_protocol_digests(spec, data, n_items),
+            data_digests=data,
+            n_items=n_items,
+            endpoint=endpoint,
+            versions=_versions(),
+        )
+
+    items = {t.name: _begun(loader.items(t, spec.limit)) for t in spec.tasks}
+    return RunStore.create(folder / run_id, items, describe)
+
+
+def _begun(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items; what is wrong with the first of them is found before anything is written."""
+    return itertools.chain([next(items)], items)
+
+
+def _protocol_digests(spec: RunSpec, data: Mapping[str, str | None], n_items: Mapping[str, int]) -> dict[str, str]:
+    return {t.name: digest(protocol(t, data_digest=data[t.name], n_items=n_items[t.name])) for t in spec.tasks}
 
 
 def new_id(spec: RunSpec, folder: Path) -> str:

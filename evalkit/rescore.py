@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evalkit.errors import StoreError
+import functools
+
 from evalkit.protocols import Scorer
 from evalkit.registry import build_scorers
 from evalkit.store import RunStore
@@ -24,13 +25,11 @@ def rescore(store: RunStore) -> dict[str, int]:
 
 
 def _rescore_task(store: RunStore, task: TaskSpec, scorer: Scorer) -> int:
-    items = {item.id: item for item in store.items(task.name)}
+    item_at = functools.lru_cache(maxsize=4096)(functools.partial(store.item, task.name))
     flips = 0
     for sample in store.samples(task.name):
-        if sample.item_id not in items:
-            raise StoreError(f"{store.folder}: sample of an unknown item {sample.item_id} of {task.name}")
-        score = scorer.score(items[sample.item_id], sample.generation)
+        score = scorer.score(item_at(sample.position), sample.generation)
         before = sample.score
         flips += before is None or (before.status, before.value) != (score.status, score.value)
-        store.put_score((task.name, sample.item_id, sample.sample), score)
+        store.put_score((task.name, sample.position, sample.sample), score)
     return flips

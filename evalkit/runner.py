@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,7 @@ from evalkit.types import Generation, Item, Request, Score, TaskSpec
 
 _GRADERS = 4
 _GRADING_QUEUE = 1024
+_CACHED_ITEMS = 4096
 
 
 class Observer(Protocol):
@@ -46,31 +48,33 @@ class Work:
     """One sample that is owed."""
 
     task: TaskSpec
+    position: int
     item: Item
     sample: int
 
     @property
     def key(self) -> Key:
-        return self.task.name, self.item.id, self.sample
+        return self.task.name, self.position, self.sample
 
 
 def owed(store: RunStore) -> Iterator[Work]:
-    """Samples of the plan without a finished generation, round by round."""
+    """Samples of the plan without a finished generation, round by round; read as they are asked for."""
     tasks = store.record.spec.tasks
-    items = {task.name: list(store.items(task.name)) for task in tasks}
-    finished = {task.name: store.finished(task.name) for task in tasks}
+    item_at = functools.lru_cache(maxsize=_CACHED_ITEMS)(store.item)
+    finished = {task.name: store.n_finished(task.name) for task in tasks}
     for sample in range(max(task.samples for task in tasks)):
         for task in tasks:
-            if sample >= task.samples:
+            if sample >= task.samples or finished[task.name].get(sample, 0) == store.n_items(task.name):
                 continue
-            for item in items[task.name]:
-                if (item.id, sample) not in finished[task.name]:
-                    yield Work(task, item, sample)
+            for position in store.missing(task.name, sample):
+                yield Work(task, position, item_at(task.name, position), sample)
 
 
-def planned(store: RunStore) -> int:
-    """Number of samples of the whole plan."""
-    return sum(task.samples * store.n_items(task.name) for task in store.record.spec.tasks)
+def progress_of(store: RunStore) -> tuple[int, int]:
+    """(samples of the whole plan, those of them that are finished)."""
+    tasks = store.record.spec.tasks
+    planned = sum(task.samples * store.n_items(task.name) for task in tasks)
+    return planned, sum(sum(store.n_finished(task.name).values()) for task in tasks)
 
 
 async def execute(store: RunStore, client: Client, observer: Observer, stop: asyncio.Event) -> bool:
@@ -78,17 +82,16 @@ async def execute(store: RunStore, client: Client, observer: Observer, stop: asy
 
     Raises `AuthError` or `EndpointError` when no further request can succeed; what is stored stays stored.
     """
-    work = list(owed(store))
-    total = planned(store)
-    observer.started(total, total - len(work))
+    planned, finished = progress_of(store)
+    observer.started(planned, finished)
     job = _Job(store, client, build_scorers(store.record.spec), observer)
     try:
         await job.grade_leftovers()
-        if not work:
+        if finished == planned:
             return True
         await client.open()
         try:
-            return await job.run(work, stop)
+            return await job.run(owed(store), planned - finished, stop)
         finally:
             await client.close()
     finally:
@@ -107,9 +110,8 @@ class _Job:
         self.observer = observer
         self.to_grade: asyncio.Queue[tuple[Work, Generation]] = asyncio.Queue(_GRADING_QUEUE)
 
-    async def run(self, work: list[Work], stop: asyncio.Event) -> bool:
-        pending = iter(work)
-        concurrency = min(self.store.record.spec.model.concurrency, len(work))
+    async def run(self, pending: Iterator[Work], n_pending: int, stop: asyncio.Event) -> bool:
+        concurrency = min(self.store.record.spec.model.concurrency, n_pending)
         requesters = [asyncio.create_task(self._request(pending)) for _ in range(concurrency)]
         graders = [asyncio.create_task(self._grade()) for _ in range(_GRADERS)]
         stopper = asyncio.create_task(stop.wait())
@@ -131,10 +133,9 @@ class _Job:
             missing = self.store.unscored(task.name)
             if not missing:
                 continue
-            items = {item.id: item for item in self.store.items(task.name)}
-            for item_id, sample in missing:
-                generation = self.store.generation((task.name, item_id, sample))
-                await self._grade_one(Work(task, items[item_id], sample), generation, tell=False)
+            for position, sample in missing:
+                work = Work(task, position, self.store.item(task.name, position), sample)
+                await self._grade_one(work, self.store.generation(work.key), tell=False)
 
     async def _request(self, pending: Iterator[Work]) -> None:
         for work in pending:
@@ -153,7 +154,7 @@ class _Job:
     async def _grade_one(self, work: Work, generation: Generation, tell: bool) -> None:
         scorer = self.scorers[work.task.name]
         score = await asyncio.to_thread(scorer.score, work.item, generation)
-        self.store.put_score(work.key, score)
+        self.store.put_score(work.key, score, failed=generation.failure is not None)
         if tell:
             self.observer.sample(work.task.name, generation, score)
 

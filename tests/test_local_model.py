@@ -64,8 +64,8 @@ def test_end_to_end_on_a_real_model(cli: Cli, model_file: Path) -> None:
     before = set(servers())
     first = run_products(cli, "--model", "local:smollm2")
     assert sum(first["statuses"].values()) == 8
-    assert first["tokens"]["completion"] > 20 and first["tokens"]["prompt"] > 400
-    assert first["tokens"]["mean_ttft_s"] > 0
+    assert first["totals"]["completion_tokens"] > 20 and first["totals"]["prompt_tokens"] > 400
+    assert first["totals"]["mean_ttft_s"] > 0
     assert first["estimate"]["headline"]["value"] > 0.3, "one-digit products are easy for it"
     assert set(servers()) <= before, "the server is stopped"
     run = newest_run()

@@ -37,7 +37,7 @@ def only_run(folder: Path = Path("runs")) -> Path:
 
 def rows(run: Path) -> list[tuple[Any, ...]]:
     with sqlite3.connect(run / "samples.sqlite") as db:
-        return db.execute("SELECT item_id, sample, status, value, answer FROM samples").fetchall()
+        return db.execute("SELECT item, sample, status, value, answer FROM samples").fetchall()
 
 
 @pytest.mark.parametrize("stream", ["--stream", "--no-stream"])
@@ -48,7 +48,7 @@ def test_whole_road(cli: Cli, data_dir: Path, stream: str) -> None:
     task = result.json["tasks"][0]
     assert task["statuses"] == {"scored": 40}
     assert task["estimate"]["headline"]["value"] == pytest.approx(15 / 20)
-    assert task["tokens"]["completion"] == 400
+    assert task["totals"]["completion_tokens"] == 400
     assert task["estimate"]["secondary"] == {"pass@2": 0.75, "maj@2": 0.75}
     run = only_run()
     assert len(rows(run)) == 40

@@ -112,8 +112,34 @@ def test_damage_is_named(cli: Cli, finished: Path, name: str, content: bytes, wo
     assert words in result.err and name in result.err and "Traceback" not in result.err
 
 
+EDITS = [
+    ("UPDATE generations SET body=x'00112233'", ["score", "run --resume"]),
+    ("UPDATE samples SET status='weird'", ["compare --against o1", "report", "score"]),
+    ("UPDATE items SET body=x'00'", ["score"]),
+    ("UPDATE samples SET status=NULL; UPDATE items SET body=x'00'", ["run --resume"]),
+]
+
+
+@pytest.mark.parametrize(("edit", "command"), [(edit, command) for edit, commands in EDITS for command in commands])
+def test_damaged_rows_are_named(cli: Cli, finished: Path, edit: str, command: str) -> None:
+    with sqlite3.connect(finished / "samples.sqlite") as db:
+        db.executescript(edit + ("; UPDATE samples SET status=NULL" if "generations" in edit else ""))
+    name, *options = command.split()
+    result = cli(name, finished, *options) if name != "run" else cli("run", "--resume", finished, "--quiet")
+    assert result.code == 2, result.err
+    assert "samples.sqlite" in result.err and "is damaged" in result.err and "Traceback" not in result.err
+
+
+def test_what_cannot_be_written_is_an_error_of_the_run(cli: Cli, data_dir: Path) -> None:
+    """Whatever goes wrong in the writing thread, a run must not end as if all were stored."""
+    with Endpoint(lambda body: Reply(usage={"completion_tokens": 10**19, "prompt_tokens": 3})) as endpoint:
+        result = cli(*run_args(endpoint, data_dir, "--json"))
+    assert result.code == 0 and result.json["tasks"][0]["statuses"] == {"scored": 20}
+    assert result.json["tasks"][0]["totals"]["completion_tokens"] == 0, "an impossible count is no count"
+
+
 def test_a_newer_schema_is_refused(cli: Cli, finished: Path) -> None:
     file = finished / "run.json"
-    file.write_text(file.read_text().replace('"schema": 1', '"schema": 99'))
+    file.write_text(file.read_text().replace('"schema": 2', '"schema": 99'))
     result = cli("score", finished)
     assert result.code == 2 and "schema 99" in result.err

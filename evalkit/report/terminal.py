@@ -49,7 +49,7 @@ def print_summary(summary: RunSummary) -> None:
             fmt.count(task.n_items),
             fmt.count(sum(task.statuses.values())) + (f" ({task.samples_owed} owed)" if task.samples_owed else ""),
             fmt.statuses(task.statuses),
-            fmt.count(task.tokens.completion),
+            fmt.count(task.totals.completion_tokens),
         )
     out = console()
     _say(out, f"\n[bold]{escape(summary.model)}[/bold]  run {escape(summary.run)}")

@@ -5,6 +5,7 @@ exist or is left out, and optionally `clusters`, one label per item. Results are
 `evalkit.types`.
 """
 
+from evalkit.stats.arrays import STATUSES
 from evalkit.stats.differences import against_reference, paired
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
 from evalkit.stats.intervals import clopper_pearson
@@ -13,6 +14,7 @@ from evalkit.stats.task_estimates import task_estimate
 from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 
 __all__ = [
+    "STATUSES",
     "against_reference",
     "avg_at_k",
     "benchmark_error",

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.errors import UsageError
+from evalkit.types import Status
+
+STATUSES = tuple(Status)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -30,6 +33,24 @@ def sample_values(values: ArrayLike) -> Floats:
     if bad.size:
         raise UsageError(f"sample value {bad[0]!s} is not between 0 and 1")
     return array
+
+
+def status_codes(statuses: ArrayLike) -> NDArray[np.int8]:
+    """Statuses as positions in `STATUSES`, -1 where a sample does not exist; names ('' for absent) or codes.
+
+    A 1-d array is one sample per item. Raises `UsageError` for anything else.
+    """
+    array = np.asarray(statuses)
+    if array.dtype.kind != "i":
+        names, inverse = np.unique(array.astype(np.str_), return_inverse=True)
+        unknown = [name for name in names.tolist() if name and name not in STATUSES]
+        if unknown:
+            raise UsageError(f"unknown status {unknown[0]!r}")
+        codes = [STATUSES.index(Status(name)) if name else -1 for name in names.tolist()]
+        array = np.array(codes, dtype=np.int8)[inverse].reshape(array.shape)
+    if array.size and not (array.min() >= -1 and array.max() < len(STATUSES)):
+        raise UsageError(f"status codes go from -1 to {len(STATUSES) - 1}, not {array.min()} to {array.max()}")
+    return (array[:, None] if array.ndim == 1 else array).astype(np.int8)
 
 
 def present_items(values: Floats) -> NDArray[np.bool_]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.errors import UsageError
-from evalkit.stats.arrays import Clusters, Floats, sample_values
+from evalkit.stats.arrays import STATUSES, Clusters, Floats, Ints, sample_values, status_codes
 from evalkit.stats.estimates import estimate
 from evalkit.stats.metrics import maj_at_k, pass_at_k
 from evalkit.types import Status, TaskEstimate
 
-ABSENT = ""
-
-Answers = Sequence[Sequence[str | None]]
+_SCORED = STATUSES.index(Status.SCORED)
+_ERRORED = STATUSES.index(Status.ERRORED)
 
 
 def task_estimate(
@@ -24,7 +21,7 @@ def task_estimate(
     statuses: ArrayLike,
     *,
     clusters: Clusters | None = None,
-    answers: Answers | None = None,
+    labels: ArrayLike | None = None,
     metric: str | None = None,
     samples_owed: int = 0,
     level: float = 0.95,
@@ -36,28 +33,25 @@ def task_estimate(
         excluded: scored samples only (None if there are none)
 
     values: (n_items, k_max), the value in [0, 1] where the status is `scored` (ignored elsewhere).
-    statuses: (n_items, k_max) of `Status` values, '' where the sample does not exist.
-    answers: (n_items, k_max) extracted answers as compared, None for no answer; gives maj@k.
+    statuses: (n_items, k_max) of `Status` values ('' where the sample does not exist) or their codes, see
+    `status_codes`.
+    labels: (n_items, k_max) integers, equal = same answer of an item, -1 = no answer; gives maj@k.
     Secondary metrics are given where every item has k_max counted samples, k_max > 1: pass@k (0/1 values
     only) and maj@k. Raises `UsageError` for unknown statuses, unfitting shapes, a scored sample without
     value, or if no sample can be counted.
     """
-    kinds = np.asarray(statuses, dtype=np.str_)
-    kinds = kinds[:, None] if kinds.ndim == 1 else kinds
+    kinds = status_codes(statuses)
     raw = np.asarray(values, dtype=np.float64)
     raw = raw[:, None] if raw.ndim == 1 else raw
     if raw.shape != kinds.shape:
         raise UsageError(f"task {task}: values {raw.shape} and statuses {kinds.shape} differ in shape")
-    unknown = set(np.unique(kinds).tolist()) - {ABSENT, *Status}
-    if unknown:
-        raise UsageError(f"task {task}: unknown status {min(unknown)!r}")
-    is_scored = kinds == Status.SCORED
+    is_scored = kinds == _SCORED
     if np.isnan(raw[is_scored]).any():
         raise UsageError(f"task {task}: a sample with status 'scored' has the value NaN")
     scored = sample_values(np.where(is_scored, raw, np.nan))
-    stored = kinds != ABSENT
+    stored = kinds >= 0
     as_wrong = np.where(stored & ~is_scored, 0.0, scored)
-    headline = np.where(kinds == Status.ERRORED, np.nan, as_wrong)
+    headline = np.where(kinds == _ERRORED, np.nan, as_wrong)
     if np.isnan(headline).all():
         counted = f"{int(stored.sum())} stored, all errored"
         raise UsageError(f"task {task}: no sample has a status that can be counted ({counted})")
@@ -66,33 +60,31 @@ def task_estimate(
         headline=estimate(headline, clusters, metric, level),
         as_wrong=estimate(as_wrong, clusters, metric, level),
         excluded=estimate(scored, clusters, metric, level) if is_scored.any() else None,
-        secondary=_secondary(headline, stored, answers),
-        statuses={str(s): int((kinds == s).sum()) for s in Status},
+        secondary=_secondary(headline, stored, labels),
+        statuses={str(s): int((kinds == code).sum()) for code, s in enumerate(STATUSES)},
         samples_owed=samples_owed,
     )
 
 
-def _secondary(headline: Floats, stored: NDArray[np.bool_], answers: Answers | None) -> dict[str, float]:
+def _secondary(headline: Floats, stored: NDArray[np.bool_], labels: ArrayLike | None) -> dict[str, float]:
     """pass@k and maj@k (k = k_max) over items with a stored sample, if each has all k counted."""
     k = headline.shape[1]
-    if answers is not None and [len(row) for row in answers] != [k] * len(headline):
-        raise UsageError(f"answers must have shape {headline.shape}, like the values")
-    rows = [row for row in range(len(stored)) if stored[row].any()]
+    votes = None if labels is None else np.asarray(labels, dtype=np.int64)
+    if votes is not None and votes.shape != headline.shape:
+        raise UsageError(f"labels must have shape {headline.shape}, like the values, not {votes.shape}")
+    rows = np.flatnonzero(stored.any(axis=1))
     counted = headline[rows]
     if k < 2 or np.isnan(counted).any():
         return {}
     found: dict[str, float] = {}
     if np.isin(counted, (0.0, 1.0)).all():
         found[f"pass@{k}"] = float(pass_at_k(counted.sum(axis=1), np.full(len(rows), k), k).mean())
-    if answers is not None:
-        votes = [_vote(answers[row], headline[row], k) for row in rows]
-        found[f"maj@{k}"] = float(np.mean(votes))
+    if votes is not None:
+        found[f"maj@{k}"] = float(np.mean([_vote(votes[row], headline[row], k) for row in rows]))
     return found
 
 
-def _vote(answers: Sequence[str | None], values: Floats, k: int) -> float:
+def _vote(labels: Ints, values: Floats, k: int) -> float:
     """maj@k of one item; an answer is worth the mean value of the samples that gave it."""
-    codes: dict[str, int] = {}
-    labels = np.array([-1 if a is None else codes.setdefault(a, len(codes)) for a in answers])
-    right = {code: float(values[labels == code].mean()) for code in codes.values()}
+    right = {int(label): float(values[labels == label].mean()) for label in np.unique(labels[labels >= 0])}
     return maj_at_k(labels, right, k)[0]

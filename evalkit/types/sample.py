@@ -99,6 +99,8 @@ class Sample:
 
     task: str
     item_id: str
+    position: int
+    """Of the item in its dataset."""
     sample: int
     generation: Generation
     score: Score | None = None

@@ -47,8 +47,8 @@ def test_absent_samples_are_not_counted() -> None:
 def test_secondary_metrics() -> None:
     values = [[1, 1, 0], [0, 0, 1], [0, NAN, 0]]
     statuses = [[S, S, S], [S, S, S], [S, U, S]]
-    answers = [["4", "4", "5"], ["7", "7", "8"], ["1", None, "2"]]
-    got = task_estimate("t", values, statuses, answers=answers)
+    labels = [[0, 0, 1], [0, 0, 1], [0, -1, 1]]
+    got = task_estimate("t", values, statuses, labels=labels)
     assert got.secondary == {"pass@3": pytest.approx(2 / 3), "maj@3": pytest.approx(1 / 3)}
 
 
@@ -57,7 +57,7 @@ def test_no_secondary_metric_from_fewer_samples_than_k() -> None:
 
 
 def test_partial_credit_has_no_pass_at_k() -> None:
-    got = task_estimate("t", [[0.5, 1]], [[S, S]], answers=[["a", "b"]])
+    got = task_estimate("t", [[0.5, 1]], [[S, S]], labels=[[0, 1]])
     assert got.secondary == {"maj@2": pytest.approx(0.75)}
 
 
@@ -77,6 +77,6 @@ def test_refusals(values: list[list[float]], statuses: list[list[str]], named: s
         task_estimate("t", values, statuses)
 
 
-def test_answers_must_fit() -> None:
-    with pytest.raises(UsageError, match="answers"):
-        task_estimate("t", [[1, 1]], [[S, S]], answers=[["a"]])
+def test_labels_must_fit() -> None:
+    with pytest.raises(UsageError, match="labels"):
+        task_estimate("t", [[1, 1]], [[S, S]], labels=[[0]])

@@ -1,0 +1,132 @@
+"""The database of a run directory: its tables, connections, and the one thread that writes.
+
+Nothing is ever lost: what is put is committed at most `COMMIT_EVERY_S` later, so a SIGKILL loses only requests in
+flight. Readers open connections of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import StoreError, WriteFailed
+
+DATABASE = "samples.sqlite"
+COMMIT_EVERY_S = 0.05
+_MAX_QUEUED = 20_000
+
+# Samples are keyed in the order in which they are issued, so writing is appending; texts stand in a table of their own,
+# so that counting and estimating never read them.
+_TABLES = """
+CREATE TABLE IF NOT EXISTS items(
+  task INTEGER NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, cluster TEXT, body BLOB NOT NULL,
+  PRIMARY KEY(task, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS samples(
+  task INTEGER NOT NULL, sample INTEGER NOT NULL, item INTEGER NOT NULL, owed INTEGER NOT NULL,
+  status TEXT, value REAL, answer TEXT, step TEXT, reason TEXT, scorer TEXT,
+  finish_reason TEXT, served_model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, reasoning_tokens INTEGER,
+  reasoning_estimated INTEGER NOT NULL, latency_s REAL, ttft_s REAL, text_digest INTEGER,
+  PRIMARY KEY(task, sample, item)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS progress ON samples(task, sample, owed);
+CREATE INDEX IF NOT EXISTS unscored ON samples(task, sample, item) WHERE status IS NULL;
+CREATE TABLE IF NOT EXISTS dictionaries(number INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS generations(
+  task INTEGER NOT NULL, sample INTEGER NOT NULL, item INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY(task, sample, item)) WITHOUT ROWID;
+"""
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """For writing; raises `StoreError`."""
+    try:
+        connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None, timeout=30)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(_TABLES)
+    except sqlite3.DatabaseError as fault:
+        raise StoreError(f"{file}: {fault}") from fault
+    return connection
+
+
+def connect_reader(folder: Path) -> sqlite3.Connection:
+    """For reading, also from a read-only folder, where SQLite cannot make the shared-memory file that WAL needs."""
+    file = folder / DATABASE
+    settled = not os.access(folder, os.W_OK) and not file.with_name(file.name + "-wal").exists()
+    address = f"{file.absolute().as_uri()}?mode=ro{'&immutable=1' if settled else ''}"
+    try:
+        return sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None, timeout=30)
+    except sqlite3.DatabaseError as fault:
+        raise StoreError(f"{file}: {fault}") from fault
+
+
+class Writer(threading.Thread):
+    """Group commit: statements queue up and are committed together, at most `COMMIT_EVERY_S` late."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(name="store-writer", daemon=True)
+        self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | threading.Event | None] = queue.SimpleQueue()
+        self._connection = connect(file)
+        self._fault: Exception | None = None
+        self.start()
+
+    def put(self, sql: str, args: tuple[Any, ...]) -> None:
+        self._raise_fault()
+        self._queue.put((sql, args))
+        if self._queue.qsize() > _MAX_QUEUED:  # the disk is slower than the endpoint: wait for it
+            self.flush()
+
+    def flush(self) -> None:
+        done = threading.Event()
+        self._queue.put(done)
+        while not done.wait(0.5):
+            if not self.is_alive():
+                break
+        self._raise_fault()
+
+    def close(self) -> None:
+        self._queue.put(None)
+        self.join()
+        self._connection.close()
+        self._raise_fault()
+
+    def run(self) -> None:
+        try:
+            while self._batch(self._queue.get()):
+                pass
+        except Exception as fault:  # whatever it is, what is put from now on would be lost: tell whoever puts
+            self._fault = fault
+            while (entry := self._queue.get()) is not None:
+                if isinstance(entry, threading.Event):
+                    entry.set()
+
+    def _batch(self, entry: tuple[str, tuple[Any, ...]] | threading.Event | None) -> bool:
+        """Write until the window closes, someone waits, or the end is told; False at the end."""
+        waiting: threading.Event | None = None
+        deadline = time.monotonic() + COMMIT_EVERY_S
+        self._connection.execute("BEGIN IMMEDIATE")
+        while True:
+            if entry is None or isinstance(entry, threading.Event):
+                waiting = entry
+                break
+            self._connection.execute(*entry)
+            try:
+                entry = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                self._connection.execute("COMMIT")
+                return True
+        self._connection.execute("COMMIT")
+        if waiting is not None:
+            waiting.set()
+        return waiting is not None
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            raise WriteFailed(
+                f"writing the run failed: {self._fault}; mend the cause, then resume the run: "
+                f"what was committed is kept"
+            ) from self._fault

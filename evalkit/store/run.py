@@ -1,0 +1,386 @@
+"""The run directory: `run.json`, `samples.sqlite`, `summary.json`, `run.log`.
+
+Items and samples are streamed: no reading holds more than a page of either, however long the run. The database also
+holds the items with their messages and targets: a run directory can be re-graded and re-checked anywhere, without the
+dataset, a model, or a network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from evalkit.codec import convert, decode, encode, encode_pretty, read_json
+from evalkit.errors import StoreError, WriteFailed
+from evalkit.store.database import DATABASE, Writer, connect_reader
+from evalkit.store.files import lock, write_file
+from evalkit.store.packing import Packer
+from evalkit.types import Generation, Item, ModelSpec, RunRecord, Sample, Score, Status
+
+SCHEMA = 2
+RECORD = "run.json"
+_PAGE = 512
+"""Rows read at once: a cursor that stays open during a run would keep the write-ahead log from being folded in."""
+
+_SAMPLE_COLUMNS = (
+    "task, sample, item, owed, finish_reason, served_model, prompt_tokens, completion_tokens, reasoning_tokens, "
+    "reasoning_estimated, latency_s, ttft_s, text_digest"
+)
+_PUT_SAMPLE = f"INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_PUT_GENERATION = "INSERT OR REPLACE INTO generations VALUES(?,?,?,?)"
+_UNLESS_ANSWERED = """
+WHERE NOT EXISTS (SELECT 1 FROM samples WHERE task=?1 AND sample=?2 AND item=?3 AND text_digest NOT NULL)
+"""
+_PUT_FAILED_SAMPLE = f"""
+INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13 {_UNLESS_ANSWERED}
+"""
+_PUT_FAILED_GENERATION = f"INSERT OR REPLACE INTO generations SELECT ?1,?2,?3,?4 {_UNLESS_ANSWERED}"
+_PUT_SCORE = """
+UPDATE samples SET status=?, value=?, answer=?, step=?, reason=?, scorer=? WHERE task=? AND sample=? AND item=?
+"""
+_PUT_FAILED_SCORE = f"{_PUT_SCORE} AND text_digest IS NULL"
+_SCORE_COLUMNS = "status, value, answer, step, reason, scorer"
+_TOTALS = """
+SELECT count(*), sum(prompt_tokens), sum(completion_tokens), sum(reasoning_tokens), max(reasoning_estimated),
+  avg(latency_s), avg(ttft_s) FROM samples WHERE task=? AND text_digest NOT NULL
+"""
+_REPEATED = """
+SELECT count(*), sum(kinds > 1) FROM (
+  SELECT count(DISTINCT text_digest) AS kinds FROM samples WHERE task=? AND text_digest NOT NULL
+  GROUP BY item HAVING count(*) > 1)
+"""
+
+Key = tuple[str, int, int]
+"""Task name, position of the item, sample number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What the samples of a task add up to; tokens over samples whose endpoint reported them."""
+
+    n_answered: int
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    reasoning_estimated: bool
+    mean_latency_s: float | None
+    mean_ttft_s: float | None
+    served_models: tuple[str, ...]
+    n_repeated_items: int
+    """Items with several answered samples."""
+    n_varied_items: int
+    """Those of them whose samples are not all the same text."""
+
+
+class RunStore:
+    """One run directory. Use `create` or `open`; a writer holds a lock that dies with its process."""
+
+    def __init__(self, folder: Path, record: RunRecord, writer: bool) -> None:
+        self.folder = folder
+        self.record = record
+        self._lock = lock(folder) if writer else None
+        self._writer = Writer(folder / DATABASE) if writer else None
+        self._reader = connect_reader(folder)
+        self._packer = Packer(self._dictionary)
+        if writer and (last := self._query("SELECT body FROM dictionaries ORDER BY rowid DESC LIMIT 1")):
+            self._packer.use(last[0][0])
+        self._tasks = {task.name: number for number, task in enumerate(record.spec.tasks)}
+
+    @classmethod
+    def create(
+        cls, folder: Path, items: Mapping[str, Iterable[Item]], describe: Callable[[Mapping[str, int]], RunRecord]
+    ) -> RunStore:
+        """Make the directory with the items and run.json, whole or not at all, and open it for writing.
+
+        `describe` makes the record once it is known how many items each task has; its tasks are those of `items`, in
+        the same order. Raises `StoreError` if the directory exists or cannot be made.
+        """
+        if folder.exists():
+            raise StoreError(f"{folder} exists already; resume it with: evalkit run --resume {folder}")
+        part = folder.with_name(f".{folder.name}.part")
+        try:
+            part.mkdir(parents=True)
+            writer = Writer(part / DATABASE)
+            try:
+                counts = {name: _put_items(writer, task, 0, rows) for task, (name, rows) in enumerate(items.items())}
+            finally:
+                writer.close()
+            record = describe(counts)
+            write_file(part / RECORD, encode_pretty(record))
+            part.rename(folder)
+        except OSError as fault:
+            raise WriteFailed(f"cannot make {folder}: {fault}") from fault
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return cls(folder, record, writer=True)
+
+    @classmethod
+    def open(cls, folder: Path, *, writer: bool = False) -> RunStore:
+        """Open an existing run; raises `StoreError`."""
+        if not (folder / RECORD).is_file():
+            raise StoreError(f"{folder} is not a run directory (it has no run.json)")
+        record = read_json(folder / RECORD, RunRecord)
+        if record.schema != SCHEMA:
+            raise StoreError(f"{folder} was written by another version (schema {record.schema}, this is {SCHEMA})")
+        return cls(folder, record, writer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is queued and release the lock; raises `StoreError` if a write failed."""
+        self._reader.close()  # first: the last to close folds the write-ahead log in, and a reader cannot
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
+            self._writer = self._lock = None
+
+    def use_model(self, model: ModelSpec) -> None:
+        """Ask another address for the rest of the run; run.json keeps the first."""
+        spec = dataclasses.replace(self.record.spec, model=model)
+        self.record = dataclasses.replace(self.record, spec=spec)
+
+    # writing -----------------------------------------------------------------------------------
+
+    def put_generation(self, key: Key, generation: Generation) -> None:
+        """Store what came back; an earlier generation of the same sample is replaced, its score with it.
+
+        A failed request replaces no answer: a sample asked for again keeps what it has until there is something better.
+        """
+        task, item, sample = key
+        at = self._tasks[task], sample, item
+        usage, failed = generation.usage, generation.failure is not None
+        text = msgspec.json.encode(generation)
+        body = self._packer.pack(text)
+        self._put(_PUT_FAILED_GENERATION if failed else _PUT_GENERATION, (*at, body))
+        self._put(
+            _PUT_FAILED_SAMPLE if failed else _PUT_SAMPLE,
+            (
+                *at,
+                int(failed),
+                generation.finish_reason,
+                generation.served_model,
+                usage.prompt_tokens,
+                usage.completion_tokens,
+                usage.reasoning_tokens,
+                int(usage.reasoning_estimated),
+                generation.latency_s,
+                generation.ttft_s,
+                None if failed else _text_digest(generation),
+            ),
+        )
+        if (dictionary := self._packer.learn(text)) is not None:
+            self._put("INSERT INTO dictionaries VALUES(?,?)", (self._packer.use(dictionary), dictionary))
+
+    def put_score(self, key: Key, score: Score, *, failed: bool = False) -> None:
+        """Store the grade of a stored generation; `failed` if the request was, see `put_generation`."""
+        task, item, sample = key
+        columns = (score.status, score.value, score.answer, score.step, score.reason, score.scorer)
+        self._put(_PUT_FAILED_SCORE if failed else _PUT_SCORE, (*columns, self._tasks[task], sample, item))
+
+    def owe(self, statuses: Collection[Status]) -> None:
+        """Samples with these statuses are to be asked for again; what is stored stays until it is replaced."""
+        marks = ",".join("?" * len(statuses))
+        self._put(f"UPDATE samples SET owed=1 WHERE owed=0 AND status IN ({marks})", tuple(statuses))
+        self.flush()
+
+    def extend(self, record: RunRecord, items: Mapping[str, Iterable[Item]]) -> None:
+        """Take over a record that asks for more, with the items that follow those of each task."""
+        writer = self._require_writer()
+        for name, rows in items.items():
+            _put_items(writer, self._tasks[name], self.n_items(name), rows)
+        self.flush()
+        self.write_json(RECORD, record)
+        self.record = record
+
+    def flush(self) -> None:
+        """Wait until everything queued is committed; raises `StoreError` if it could not be."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write another file of the run directory, whole or not at all."""
+        return write_file(self.folder / name, encode_pretty(value))
+
+    # reading -----------------------------------------------------------------------------------
+
+    def items(self, task: str) -> Iterator[Item]:
+        """Items of a task in dataset order."""
+        for start in range(0, self.n_items(task), _PAGE):
+            for row in self._page("position, id, cluster, body", task, start):
+                yield self._item(*row[1:])
+
+    def item(self, task: str, position: int) -> Item:
+        """One item; raises `StoreError` if there is none."""
+        sql = "SELECT id, cluster, body FROM items WHERE task=? AND position=?"
+        rows = self._query(sql, (self._tasks[task], position))
+        if not rows:
+            raise StoreError(f"{self.folder} has no item {position} of {task}")
+        return self._item(*rows[0])
+
+    def item_names(self, task: str) -> Iterator[tuple[str, str | None]]:
+        """(id, cluster) of the items of a task in dataset order."""
+        for start in range(0, self.n_items(task), _PAGE):
+            for _, name, cluster in self._page("position, id, cluster", task, start):
+                yield name, cluster
+
+    def n_items(self, task: str) -> int:
+        """Number of items of a task."""
+        return self.record.n_items[task]
+
+    def n_finished(self, task: str) -> dict[int, int]:
+        """Sample number -> how many items have it; samples that are owed again do not count."""
+        sql = "SELECT sample, count(*) FROM samples WHERE task=? AND owed=0 GROUP BY sample"
+        return dict(self._query(sql, (self._tasks[task],)))
+
+    def missing(self, task: str, sample: int) -> Iterator[int]:
+        """Positions of the items whose sample of this number is owed, in dataset order."""
+        sql = "SELECT item FROM samples WHERE task=? AND sample=? AND owed=0 AND item>=? AND item<?"
+        n_items = self.n_items(task)
+        for start in range(0, n_items, _PAGE):
+            stop = min(start + _PAGE, n_items)
+            have = {item for (item,) in self._query(sql, (self._tasks[task], sample, start, stop))}
+            yield from (position for position in range(start, stop) if position not in have)
+
+    def unscored(self, task: str) -> list[tuple[int, int]]:
+        """(position, sample) of every stored generation without a score."""
+        return self._query("SELECT item, sample FROM samples WHERE task=? AND status IS NULL", (self._tasks[task],))
+
+    def scores(self, task: str) -> Iterator[tuple[int, int, Status, float | None, str | None]]:
+        """(position, sample, status, value, answer) of every scored sample."""
+        sql = (
+            "SELECT sample, item, status, value, answer FROM samples WHERE task=? AND status NOT NULL"
+            " AND (sample, item) > (?, ?) ORDER BY sample, item LIMIT ?"
+        )
+        at = (-1, -1)
+        while rows := self._query(sql, (self._tasks[task], *at, 8 * _PAGE)):
+            for sample, item, status, value, answer in rows:
+                at = sample, item
+                with self._reading(f"sample {sample} of item {item} of {task}"):
+                    known = Status(status)
+                yield item, sample, known, value, answer
+
+    def samples(self, task: str) -> Iterator[Sample]:
+        """Every stored sample of a task with its generation."""
+        sql = (
+            f"SELECT s.item, s.sample, i.id, g.body, {_SCORE_COLUMNS} FROM samples s"
+            " JOIN generations g USING(task, sample, item) JOIN items i ON i.task=s.task AND i.position=s.item"
+            " WHERE s.task=? AND (s.sample, s.item) > (?, ?) ORDER BY s.sample, s.item LIMIT ?"
+        )
+        at = (-1, -1)
+        while rows := self._query(sql, (self._tasks[task], *at, _PAGE)):
+            for position, sample, item_id, body, *score in rows:
+                at = sample, position
+                with self._reading(f"sample {sample} of item {position} of {task}"):
+                    found = Sample(
+                        task=task,
+                        item_id=item_id,
+                        position=position,
+                        sample=sample,
+                        generation=convert(decode(self._packer.unpack(body)), Generation),
+                        score=_score(score) if score[0] is not None else None,
+                    )
+                yield found
+
+    def generation(self, key: Key) -> Generation:
+        """One stored generation; raises `StoreError` if there is none."""
+        task, item, sample = key
+        sql = "SELECT body FROM generations WHERE task=? AND sample=? AND item=?"
+        rows = self._query(sql, (self._tasks[task], sample, item))
+        if not rows:
+            raise StoreError(f"{self.folder} has no sample {key}")
+        with self._reading(f"sample {sample} of item {item} of {task}"):
+            return convert(decode(self._packer.unpack(rows[0][0])), Generation)
+
+    def totals(self, task: str) -> Totals:
+        """Tokens and times of a task, summed up in the database: no text is read."""
+        number = (self._tasks[task],)
+        n, prompt, completion, reasoning, estimated, latency, ttft = self._query(_TOTALS, number)[0]
+        served = self._query("SELECT DISTINCT served_model FROM samples WHERE task=?", number)
+        n_several, n_varied = self._query(_REPEATED, number)[0]
+        return Totals(
+            n_answered=n,
+            prompt_tokens=prompt or 0,
+            completion_tokens=completion or 0,
+            reasoning_tokens=reasoning or 0,
+            reasoning_estimated=bool(estimated),
+            mean_latency_s=latency,
+            mean_ttft_s=ttft,
+            served_models=tuple(sorted(name for (name,) in served if name)),
+            n_repeated_items=n_several,
+            n_varied_items=n_varied or 0,
+        )
+
+    def _item(self, item_id: str, cluster: str | None, body: bytes) -> Item:
+        with self._reading(f"item {item_id}"):
+            return convert({"id": item_id, "cluster": cluster, **decode(self._packer.unpack(body))}, Item)
+
+    def _dictionary(self, number: int) -> bytes | None:
+        rows = self._query("SELECT body FROM dictionaries WHERE number=?", (number,))
+        return rows[0][0] if rows else None
+
+    def _page(self, columns: str, task: str, start: int) -> list[tuple[Any, ...]]:
+        sql = f"SELECT {columns} FROM items WHERE task=? AND position>=? AND position<? ORDER BY position"
+        return self._query(sql, (self._tasks[task], start, start + _PAGE))
+
+    def _query(self, sql: str, args: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._reader.execute(sql, args).fetchall()
+        except sqlite3.DatabaseError as fault:
+            raise StoreError(f"{self.folder / DATABASE}: {fault}") from fault
+
+    @contextlib.contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (StoreError, msgspec.MsgspecError, ValueError, TypeError) as fault:
+            raise StoreError(f"{self.folder / DATABASE}: {what} is damaged: {fault}") from fault
+
+    def _put(self, sql: str, args: tuple[Any, ...]) -> None:
+        self._require_writer().put(sql, args)
+
+    def _require_writer(self) -> Writer:
+        if self._writer is None:
+            raise StoreError(f"{self.folder} is open for reading only")
+        return self._writer
+
+
+def _put_items(writer: Writer, task: int, start: int, items: Iterable[Item]) -> int:
+    """Store items from position `start` on; returns the position after the last."""
+    packer = Packer(lambda number: None)
+    position = start
+    for item in items:
+        body = packer.pack(encode({"messages": item.messages, "target": item.target, "metadata": item.metadata}))
+        writer.put("INSERT OR REPLACE INTO items VALUES(?,?,?,?,?)", (task, position, item.id, item.cluster, body))
+        position += 1
+    return position
+
+
+def _text_digest(generation: Generation) -> int:
+    """64 bits that are equal for equal texts."""
+    text = f"{generation.reasoning}\0{generation.answer}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
+
+
+def _score(row: list[Any]) -> Score:
+    status, value, answer, step, reason, scorer = row
+    return Score(status=Status(status), value=value, answer=answer, step=step, reason=reason, scorer=scorer or "")
