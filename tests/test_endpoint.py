@@ -45,6 +45,18 @@ ANSWERS = {
         "5",
         None,
     ),
+    "usage-words": (whole({"content": "5"}, usage={"completion_tokens": "5", "prompt_tokens": 10**19}), "5", None),
+    "finish-reason-a-number": (b'{"choices": [{"message": {"content": "5"}, "finish_reason": 0}]}', "5", None),
+    "nan": (b'{"choices": [{"message": {"content": "5"}, "logprobs": NaN}], "x": NaN}', "5", None),
+    "half-a-surrogate": (b'{"choices": [{"message": {"content": "5 \\ud83d"}}]}', "5 ?", None),
+    "stream-as-plain-text": (b"\xef\xbb\xbf" + chunk({"content": "5"}, "stop") + b"data: [DONE]\n\n", "5", None),
+    "stream-comment-first": (b":\n" + chunk({"content": "5"}, "stop"), "5", None),
+    "stream-cr": (chunk({"content": "5"}, "stop").replace(b"\n", b"\r"), "5", None),
+    "reasoning-parts": (
+        whole({"content": [{"type": "thinking", "thinking": "no, 4"}, {"type": "text", "text": "5"}]}),
+        "5",
+        None,
+    ),
     "stream-usage-late": (
         chunk({"content": "5"}, "stop") + b'data: {"usage": {"completion_tokens": 3}}\n\ndata: [DONE]\n\n',
         "5",
@@ -76,6 +88,10 @@ FAULTS = {
     ),
     "code-in-stream": (b'data: {"code": 10013, "message": "input refused"}\n\n', "endpoint", "input refused"),
     "stream-without-end": (chunk({"content": "5"}), "reset", "ended before the answer"),
+    "stream-nothing": (b"data: [DONE]\n\n", "protocol", "no choices"),
+    "stream-no-choices": (b'data: {"choices": []}\n\ndata: [DONE]\n\n', "protocol", "no choices"),
+    "given-up": (chunk({"content": "5"}, "insufficient_system_resource"), "endpoint", "insufficient_system_resource"),
+    "aborted": (chunk({"content": "5"}, "ABORT"), "endpoint", "ABORT"),
     "stream-garbage": (b"data: {broken\n\n", "protocol", "not a chat completion"),
     "endless-line": (b"data: " + b"x" * (17 * 2**20), "protocol", "exceeds"),
     "endless-answer": (whole({"content": "x" * (17 * 2**20)}), "protocol", "longer than"),
@@ -106,6 +122,22 @@ def test_sse_lines_are_put_together_from_any_pieces(size: int) -> None:
     decoder = SSEDecoder()
     got = [line for i in range(0, len(text), size) for line in decoder.feed(text[i : i + size])]
     assert got == ['{"a": "数学 ½"}'.encode(), b"x"]
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_deep_json_is_a_failure_like_any_other(status: int) -> None:
+    with Endpoint(lambda body: Reply(status=status, raw=b'{"error":' * 100_000)) as endpoint:
+        got = ask(endpoint, stream=False)
+    assert got.failure is not None and got.failure.kind in {"protocol", f"http_{status}"}
+
+
+def test_what_an_endpoint_says_cannot_steer_the_terminal() -> None:
+    raw = whole({"content": "5"}, model="evil\x1b[2J\x1b]0;pwn\x07")
+    with Endpoint(lambda body: Reply(raw=raw)) as endpoint:
+        assert ask(endpoint, stream=False).served_model == "evil [2J ]0;pwn "
+    with Endpoint(lambda body: Reply(status=400, error={"message": "\x1b[2Jgone"})) as endpoint:
+        failure = ask(endpoint).failure
+    assert failure is not None and "\x1b" not in failure.message and "gone" in failure.message
 
 
 KEY = "sk-live-0123456789"

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import random
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -30,6 +31,8 @@ Reader = Callable[[AsyncIterator[bytes], str, float], Awaitable[T]]
 """Gets the body's pieces, the content type, and when the request was sent (`time.perf_counter()` seconds)."""
 
 _SECRET_CHARS = 8
+_LISTING_BYTES = 4 * 2**20
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 
@@ -92,12 +95,12 @@ class HttpTransport:
                     raise self._auth_error(response.status, await response.text())
                 if response.status != 200:
                     return None
-                listing: object = json.loads(await response.read())
+                listing: object = json.loads(await _read_some(response, _LISTING_BYTES))
                 return listing
-        except (json.JSONDecodeError, UnicodeDecodeError):
+        except (ValueError, RecursionError):
             return None
         except (aiohttp.ClientError, OSError, TimeoutError) as fault:
-            raise EndpointError(f"cannot reach {self.base_url}: {self.redact(_reason(fault))}") from fault
+            raise EndpointError(f"cannot reach {self.base_url}: {self.label(_reason(fault))}") from fault
 
     async def post(self, path: str, body: bytes, read: Reader[T]) -> tuple[T | None, int, Failure | None]:
         """POST JSON and let `read` make a result of the body; retried as the policy says.
@@ -109,7 +112,7 @@ class HttpTransport:
                 return await self._attempt(path, body, read), attempt, None
             except RequestFailed as fault:
                 if not fault.failure.retryable or attempt == self.policy.attempts:
-                    said = self.redact(fault.failure.message)
+                    said = self.label(fault.failure.message)
                     return None, attempt, dataclasses.replace(fault.failure, message=said)
                 await asyncio.sleep(self._delay_s(attempt, fault.retry_after_s))
         raise AssertionError("attempts is at least 1")
@@ -160,7 +163,7 @@ class HttpTransport:
         return RequestFailed(failure, _retry_after_s(response.headers))
 
     def _auth_error(self, status: int, text: str) -> AuthError:
-        said = self.redact(error_message(text))
+        said = self.label(error_message(text))
         return AuthError(
             f"{self.base_url} refused the key ({status}{': ' + said if said else ''}); "
             f"set the key's environment variable (see --api-key-env)"
@@ -172,6 +175,10 @@ class HttpTransport:
         Placeholders such as `EMPTY`, which local servers are given, are words that an answer may hold: they stay.
         """
         return text.replace(self._key, "***") if self._key and len(self._key) >= _SECRET_CHARS else text
+
+    def label(self, text: str) -> str:
+        """`redact`, without control characters: for what is shown in a terminal."""
+        return _CONTROL.sub(" ", self.redact(text))
 
     def _delay_s(self, attempt: int, retry_after_s: float | None) -> float:
         if retry_after_s is not None:
@@ -189,7 +196,7 @@ def error_message(text: str) -> str:
     """The message inside an error body, in the shapes that providers use; else its first line."""
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.strip().splitlines()[0][:300] if text.strip() else ""
     if isinstance(data, dict):
         inner = data.get("error", data)
@@ -200,7 +207,12 @@ def error_message(text: str) -> str:
 
 
 async def _read_some(response: aiohttp.ClientResponse, limit: int = 65_536) -> str:
-    return (await response.content.read(limit)).decode("utf-8", "replace")
+    parts: list[bytes] = []
+    size = 0
+    while size < limit and (piece := await response.content.read(limit - size)):
+        parts.append(piece)
+        size += len(piece)
+    return b"".join(parts).decode("utf-8", "replace")
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -5,6 +5,9 @@ Streaming is the default: a chain of thought takes minutes, and gateways cut sil
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import json
 import os
 import re
 import time
@@ -19,6 +22,10 @@ from evalkit.clients.sse import SSEDecoder
 from evalkit.errors import EndpointError, UnknownName, UsageError
 from evalkit.types import Failure, Generation, Json, ModelSpec, Request, Usage
 
+_TEXT_PARTS = frozenset({"text", "output_text"})
+_THOUGHT_PARTS = frozenset({"thinking", "reasoning", "reasoning_text"})
+_GIVEN_UP = frozenset({"insufficient_system_resource", "abort", "aborted", "error", "cancelled", "canceled", "timeout"})
+"""Finish reasons of a request that the server gave up: says nothing about the model, and is asked again."""
 _MAX_BODY = 64 * 2**20
 _MAX_TEXT = 16 * 2**20
 """Characters of one answer with its reasoning; 128k tokens are about half a million."""
@@ -38,7 +45,7 @@ class _Message(msgspec.Struct):
 class _Choice(msgspec.Struct):
     message: _Message | None = None
     delta: _Message | None = None
-    finish_reason: str | None = None
+    finish_reason: Any = None
 
 
 class _Body(msgspec.Struct):
@@ -67,6 +74,7 @@ class _Collected:
         "finish",
         "model",
         "n_chars",
+        "n_choices",
         "reasoning",
         "refusal",
         "started_s",
@@ -83,6 +91,7 @@ class _Collected:
         self.model: str | None = None
         self.fingerprint: str | None = None
         self.n_chars = 0
+        self.n_choices = 0
         self.started_s = started_s
         self.ttft_s: float | None = None
 
@@ -96,15 +105,16 @@ class _Collected:
         self.model = _text(body.model) or self.model
         self.fingerprint = _text(body.system_fingerprint) or self.fingerprint
         for choice in (body.choices or ())[:1]:
+            self.n_choices += 1
             part = choice.delta or choice.message
             if part is not None:
                 self._add_part(part)
-            self.finish = choice.finish_reason or self.finish
+            self.finish = _text(choice.finish_reason) or self.finish
 
     def _add_part(self, part: _Message) -> None:
         thought = _text(part.reasoning_content) or _text(part.reasoning) or _text(part.thinking)
-        thought = thought or _details_text(part.reasoning_details)
-        text = _text(part.content) or _parts_text(part.content)
+        thought = thought or _details_text(part.reasoning_details) or _parts_text(part.content, _THOUGHT_PARTS)
+        text = _text(part.content) or _parts_text(part.content, _TEXT_PARTS)
         if self.ttft_s is None and (thought or text):
             self.ttft_s = time.perf_counter() - self.started_s
         if thought:
@@ -141,7 +151,7 @@ class OpenAIChatClient:
             raise
         if listed and self.name not in listed:
             await self._transport.close()
-            listed = [self._transport.redact(name) for name in listed]
+            listed = [self._transport.label(name) for name in listed]
             raise UnknownName(
                 f"model at {self._transport.base_url}:", self.name, listed, "served: " + ", ".join(listed[:5])
             )
@@ -169,7 +179,7 @@ class OpenAIChatClient:
         return self._generation(got, sent, attempts)
 
     def _generation(self, got: _Collected, sent: Mapping[str, Json], attempts: int) -> Generation:
-        redact = self._transport.redact
+        redact, label = self._transport.redact, self._transport.label
         content = redact("".join(got.content))
         thought, answer, closed = reasoning.split(content, redact("".join(got.reasoning)))
         finish = "content_filter" if got.refusal and not answer else got.finish
@@ -177,12 +187,12 @@ class OpenAIChatClient:
             answer=answer or redact(got.refusal),
             reasoning=thought,
             reasoning_closed=closed,
-            finish_reason=redact(finish or "") or None,
+            finish_reason=label(finish or "") or None,
             usage=_usage(got.usage, thought, answer),
             ttft_s=got.ttft_s,
             latency_s=time.perf_counter() - got.started_s,
-            served_model=redact(got.model or "") or None,
-            fingerprint=redact(got.fingerprint or "") or None,
+            served_model=label(got.model or "") or None,
+            fingerprint=label(got.fingerprint or "") or None,
             sent=sent,
             attempts=attempts,
         )
@@ -227,16 +237,26 @@ async def _read(pieces: AsyncIterator[bytes], content_type: str, started_s: floa
 
 
 async def _read_stream(pieces: AsyncIterator[bytes], got: _Collected) -> None:
+    """Up to `[DONE]`, or to the end if a finish reason came."""
     decoder = SSEDecoder()
     async for piece in pieces:
         for payload in decoder.feed(piece):
             if payload == b"[DONE]":
-                return
+                return _check(got)
             got.add(_decode(payload))
         if decoder.n_pending > _MAX_TEXT:
             raise RequestFailed(Failure(kind="protocol", message=f"a line of the stream exceeds {_MAX_TEXT} bytes"))
     if got.finish is None:
         raise RequestFailed(Failure(kind="reset", message="the stream ended before the answer did", retryable=True))
+    _check(got)
+
+
+def _check(got: _Collected) -> None:
+    """Raises for what is no answer although the endpoint says 200: nothing at all, or one that it gave up."""
+    if not got.n_choices:
+        raise RequestFailed(Failure(kind="protocol", message="the answer has no choices", retryable=True))
+    if (got.finish or "").lower() in _GIVEN_UP:
+        raise RequestFailed(Failure(kind="endpoint", message=f"finish reason {got.finish}", retryable=True))
 
 
 async def _read_whole(pieces: AsyncIterator[bytes], got: _Collected) -> None:
@@ -247,17 +267,22 @@ async def _read_whole(pieces: AsyncIterator[bytes], got: _Collected) -> None:
         size += len(piece)
         if size > _MAX_BODY:
             raise RequestFailed(Failure(kind="protocol", message=f"the answer is larger than {_MAX_BODY} bytes"))
-    body = _decode(b"".join(parts))
-    got.add(body)
-    if not body.choices:
-        raise RequestFailed(Failure(kind="protocol", message="the answer has no choices", retryable=True))
+    whole = b"".join(parts)
+    payloads = [whole]
+    if whole.lstrip(codecs.BOM_UTF8).startswith((b"data:", b"event:", b":")):  # a stream under another content type
+        payloads = [p for p in SSEDecoder().feed(whole + b"\n") if p != b"[DONE]"]
+    for payload in payloads:
+        got.add(_decode(payload))
+    _check(got)
     got.ttft_s = None
 
 
 def _decode(payload: bytes) -> _Body:
     try:
         return _decoder.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        with contextlib.suppress(ValueError, RecursionError):  # NaN and half surrogates, which some servers write
+            return msgspec.convert(json.loads(payload), _Body)
         text = payload[:200].decode("utf-8", "replace")
         message = f"not a chat completion ({fault}): {text!r}"
         raise RequestFailed(Failure(kind="protocol", message=message, retryable=True)) from fault
@@ -286,7 +311,10 @@ def _count(value: Any) -> int | None:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    """`value` if it is text; half a surrogate pair becomes a question mark, since it cannot be stored."""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _endpoint_failure(error: Any) -> Failure:
@@ -301,14 +329,15 @@ def _details_text(details: Any) -> str:
     """`reasoning_details`: a list of typed parts, in full or as a summary."""
     if not isinstance(details, list):
         return ""
-    return "".join(str(d.get("text") or d.get("summary") or "") for d in details if isinstance(d, dict))
+    return "".join(_text(d.get("text")) or _text(d.get("summary")) for d in details if isinstance(d, dict))
 
 
-def _parts_text(content: Any) -> str:
-    """Content as a list of typed parts."""
+def _parts_text(content: Any, kinds: frozenset[str]) -> str:
+    """The text of the parts of these types, where content is a list of typed parts."""
     if not isinstance(content, list):
         return ""
-    return "".join(str(p.get("text") or "") for p in content if isinstance(p, dict))
+    parts = [p for p in content if isinstance(p, dict) and p.get("type", "text") in kinds]
+    return "".join(_text(p.get("text")) or _text(p.get("thinking")) or _text(p.get("reasoning")) for p in parts)
 
 
 def _model_ids(listing: object) -> list[str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 
 
 class SSEDecoder:
     """Incremental decoder of the subset that chat endpoints use: one `data:` line per event."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_begun", "_rest")
 
     def __init__(self) -> None:
         self._rest = b""
+        self._begun = False
 
     @property
     def n_pending(self) -> int:
@@ -21,9 +23,15 @@ class SSEDecoder:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the payload of each complete `data:` line in the bytes so far."""
         data = self._rest + chunk
-        if b"\r" in data:
-            data = data.replace(b"\r\n", b"\n")
+        if not self._begun and len(data) >= len(codecs.BOM_UTF8):
+            self._begun = True
+            data = data.removeprefix(codecs.BOM_UTF8)
+        held = b""
+        if b"\r" in data:  # lines may end in CR LF, LF or CR; a CR at the end may be half of one
+            data, held = (data[:-1], b"\r") if data.endswith(b"\r") else (data, b"")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, self._rest = data.split(b"\n")
+        self._rest += held
         for line in lines:
             if line.startswith(b"data:"):
                 yield line[5:].strip()

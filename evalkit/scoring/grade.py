@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from evalkit.types import Generation, Score, Status
 
-FINISHED_BY_LIMIT = frozenset({"length", "max_tokens"})
+FINISHED_BY_LIMIT = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
 REFUSED_BY_FILTER = frozenset({"content_filter", "refusal"})
 _REFUSAL = re.compile(
     r"^\W*(?:i(?:'m| am) sorry,? but|sorry,? but|i (?:can(?:no|')t|am unable to) (?:help|assist|comply|answer))",
@@ -50,7 +50,7 @@ def grade(
     early = _without_answer(generation)
     if early is not None:
         return Score(status=early[0], reason=early[1], scorer=scorer)
-    cut = generation.finish_reason in FINISHED_BY_LIMIT
+    cut = (generation.finish_reason or "").lower() in FINISHED_BY_LIMIT
     found = extract(generation.answer)
     if found is None or (cut and not found.conclusive):
         if cut:
@@ -68,7 +68,7 @@ def grade(
 def _without_answer(generation: Generation) -> tuple[Status, str] | None:
     if generation.failure is not None:
         return Status.ERRORED, f"{generation.failure.kind}: {generation.failure.message}"
-    if generation.finish_reason in REFUSED_BY_FILTER:
+    if (generation.finish_reason or "").lower() in REFUSED_BY_FILTER:
         return Status.REFUSED, f"finish reason {generation.finish_reason}"
     if not generation.reasoning_closed:
         return Status.TRUNCATED, "the reasoning never ended"
