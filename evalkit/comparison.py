@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from evalkit import references
+from evalkit.codec import builtins
 from evalkit.stats import against_reference, not_comparable, verdict
 from evalkit.store import RunStore
 from evalkit.summary import summarize
@@ -60,10 +61,19 @@ class Declared:
         return self.margin or task.margin, self.alpha or task.alpha, notes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """Which items a run has, and how many of them have a sample yet."""
+
+    digest: str
+    n_stored: int
+    n_asked: int
+
+
 def compare_task(
     task: TaskSpec,
     estimate: TaskEstimate | None,
-    n_items: int,
+    items: Items,
     subject: str,
     model: str,
     refs: Sequence[Reference],
@@ -72,7 +82,7 @@ def compare_task(
     """Compare one task with the default record of one reference model."""
     reference = references.default(refs, model, task.name)
     margin, alpha, notes = declared.of(task)
-    mismatches = tuple(protocol_mismatches(task, n_items, reference)) if reference else ()
+    mismatches = tuple(protocol_mismatches(task, items, reference)) if reference else ()
     fatal = [m for m in mismatches if m.severity is Severity.FATAL]
     if estimate is None:
         result = not_comparable("the run has no sample that can be counted", margin=margin, alpha=alpha)
@@ -84,8 +94,8 @@ def compare_task(
             why = "; ".join(m.note for m in fatal)
             result = not_comparable(why, margin=margin, alpha=alpha, difference=headline)
         else:
-            informal = bool(notes) or any(m.severity is Severity.MAJOR for m in mismatches)
             owed = [f"{estimate.samples_owed} samples are still owed"] if estimate.samples_owed else []
+            differ = ["the protocols differ"] if any(m.severity is Severity.MAJOR for m in mismatches) else []
             result = verdict(
                 headline,
                 bounds,
@@ -93,7 +103,7 @@ def compare_task(
                 alpha=alpha,
                 subject=subject,
                 reference=f"{model} on {task.title}",
-                informal=informal or bool(owed),
+                informal=(*differ, *notes, *owed),
                 notes=(*notes, *owed),
             )
     return Comparison(
@@ -119,7 +129,11 @@ def compare_store(
         compare_task(
             task,
             summaries[task.name].estimate,
-            store.n_items(task.name),
+            Items(
+                digest=store.record.items_digests[task.name],
+                n_stored=store.n_items(task.name),
+                n_asked=summaries[task.name].n_items_asked,
+            ),
             spec.model.name,
             name,
             refs,
@@ -136,18 +150,27 @@ def without_record(comparisons: Sequence[Comparison]) -> list[str]:
     return list(dict.fromkeys(c.model for c in comparisons if c.model not in known))
 
 
-def protocol_mismatches(task: TaskSpec, n_items: int, reference: Reference) -> Iterable[Mismatch]:
+def protocol_mismatches(task: TaskSpec, items: Items, reference: Reference) -> Iterable[Mismatch]:
     """Fields in which the run and the reference differ, or in which the reference says nothing."""
     if reference.measures != "mean_accuracy":
         yield _fatal("metric", f"avg@{task.samples}", reference.metric, "the reference is another metric")
     if reference.unit != "%":
         yield _fatal("unit", "%", reference.unit, "the reference has another unit")
     theirs = reference.n_items or reference.benchmark_items
-    if theirs is not None and theirs != n_items:
-        yield _fatal("items", n_items, theirs, f"the run has {n_items} items, the reference {theirs}")
+    if theirs is not None and theirs != items.n_asked:
+        yield _fatal("items", items.n_asked, theirs, f"the run has {items.n_asked} items, the reference {theirs}")
+    elif items.n_asked < items.n_stored:
+        note = f"the run has samples of {items.n_asked} of its {items.n_stored} items"
+        yield _fatal("items", items.n_asked, items.n_stored, note)
+    elif task.items_digest is None:
+        yield _major("items", items.digest, None, "the task file does not pin which items the benchmark has")
+    elif task.items_digest != items.digest:
+        yield _fatal("items", items.digest, task.items_digest, "these are not the benchmark's items")
     if reference.exact:
         return
     yield from _sampling_mismatches(task, reference)
+    if task.sampling.extra:
+        yield _major("extra", builtins(task.sampling.extra), None, "the run sends further fields")
     ours = prompt_digest(task)
     if reference.prompt_digest is None:
         yield _major(
@@ -178,7 +201,9 @@ def _sampling_mismatches(task: TaskSpec, reference: Reference) -> Iterable[Misma
     ours, theirs = task.sampling.max_tokens, reference.max_tokens
     if theirs is None:
         yield _major("max_tokens", ours, None, "the source does not state its token limit")
-    elif ours is not None and ours < theirs:
+    elif ours is None:
+        yield _major("max_tokens", ours, theirs, "the run leaves the token limit to the endpoint")
+    elif ours < theirs:
         yield _major("max_tokens", ours, theirs, "the run's token limit is below the reference's")
     elif ours != theirs:
         yield Mismatch(

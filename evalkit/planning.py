@@ -15,9 +15,9 @@ from evalkit import __version__
 from evalkit.codec import builtins, digest
 from evalkit.errors import UsageError
 from evalkit.store import SCHEMA, RunStore
-from evalkit.tasks.items import ItemLoader
+from evalkit.tasks.items import ItemLoader, ItemsDigest
 from evalkit.tasks.protocol import protocol
-from evalkit.types import BoardTask, Item, Json, RunRecord, RunSpec, TaskSpec
+from evalkit.types import RESERVED_FIELDS, BoardTask, Item, Json, RunRecord, RunSpec, TaskSpec
 
 OMITTABLE = ("temperature", "top_p", "max_tokens")
 _RECORDED_PACKAGES = ("datasets", "lm-eval", "math-verify", "numpy", "reasoning-gym", "sympy", "xllamacpp")
@@ -38,6 +38,9 @@ class Overrides:
     def apply(self, task: TaskSpec) -> TaskSpec:
         """The task with these settings."""
         given = {k: getattr(self, k) for k in OMITTABLE}
+        reserved = sorted(RESERVED_FIELDS & self.extra.keys())
+        if reserved:
+            raise UsageError(f"--extra {reserved[0]}: evalkit sets this itself; see evalkit run --help")
         both = sorted(k for k in self.omit if given[k] is not None)
         if both:
             raise UsageError(f"{', '.join(both)}: given and omitted at once")
@@ -78,12 +81,14 @@ def create_run(
             spec_digest=digest(spec),
             protocol_digests=_protocol_digests(spec, data, n_items),
             data_digests=data,
+            items_digests={name: str(seen) for name, seen in watched.items()},
             n_items=n_items,
             endpoint=endpoint,
             versions=_versions(),
         )
 
-    items = {t.name: _begun(loader.items(t, spec.limit)) for t in spec.tasks}
+    watched = {t.name: ItemsDigest() for t in spec.tasks}
+    items = {t.name: watched[t.name].watch(_begun(loader.items(t, spec.limit))) for t in spec.tasks}
     return RunStore.create(folder / run_id, items, describe)
 
 

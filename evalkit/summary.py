@@ -13,6 +13,7 @@ from evalkit.stats import STATUSES, task_estimate
 from evalkit.store import RunStore, Totals
 from evalkit.types import Status, TaskEstimate, TaskSpec
 
+COUNTED_ONCE = "all samples of each item are the same text, and count as one sample an item in the error bars"
 IDENTICAL = "all samples of each item are identical: the endpoint seems to ignore temperature or seed"
 
 
@@ -40,6 +41,8 @@ class TaskSummary:
     """None if no sample has a status that can be counted."""
     statuses: Mapping[str, int]
     n_items: int
+    n_items_asked: int
+    """Items with at least one stored sample."""
     samples_owed: int
     totals: Totals
     warnings: tuple[str, ...]
@@ -107,6 +110,11 @@ def _task_summary(store: RunStore, task: TaskSpec) -> tuple[TaskSummary, bool | 
     counts = {str(s): int((scores.statuses == number).sum()) for number, s in enumerate(STATUSES)}
     counts = {name: n for name, n in counts.items() if n}
     owed = scores.values.size - sum(counts.values())
+    n_asked = int((scores.statuses >= 0).any(axis=1).sum())
+    totals = store.totals(task.name)
+    same_text = totals.n_repeated_items > 0 and totals.n_varied_items == 0
+    if same_text:
+        scores = _one_sample_each(scores)
     try:
         estimate = task_estimate(
             task.name,
@@ -118,21 +126,34 @@ def _task_summary(store: RunStore, task: TaskSpec) -> tuple[TaskSummary, bool | 
         )
     except UsageError:
         estimate = None
-    totals = store.totals(task.name)
-    identical = None
-    if totals.n_repeated_items and task.sampling.temperature != 0:
-        identical = totals.n_varied_items == 0
+    warnings = _warnings(store, task, totals.served_models)
+    if same_text:
+        warnings.append(COUNTED_ONCE)
+    identical = same_text if totals.n_repeated_items and task.sampling.temperature != 0 else None
     summary = TaskSummary(
         task=task.name,
         title=task.title,
         estimate=estimate,
         statuses=counts,
         n_items=len(scores.item_ids),
+        n_items_asked=n_asked,
         samples_owed=owed,
         totals=totals,
-        warnings=tuple(_warnings(store, task, totals.served_models)),
+        warnings=tuple(warnings),
     )
     return summary, identical
+
+
+def _one_sample_each(scores: TaskScores) -> TaskScores:
+    """The first sample of each item that is not errored: copies of one text are one observation."""
+    absent = (scores.statuses < 0) | (scores.statuses == STATUSES.index(Status.ERRORED))
+    first = (np.arange(len(scores.item_ids)), absent.argmin(axis=1))
+    return dataclasses.replace(
+        scores,
+        values=scores.values[first][:, None],
+        statuses=scores.statuses[first][:, None],
+        labels=scores.labels[first][:, None],
+    )
 
 
 def _warnings(store: RunStore, task: TaskSpec, served: tuple[str, ...]) -> list[str]:

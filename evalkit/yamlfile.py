@@ -15,6 +15,8 @@ import yaml
 from evalkit.errors import TaskError, nearest
 from evalkit.types import FunctionRef
 
+_MAX_NODES = 100_000
+"""An alias counts each time it is used, so that a small file cannot unfold into a huge one."""
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -55,6 +57,7 @@ def load(path: Path) -> Document:
             raise TaskError("the file must hold a mapping of keys", file=str(path), line=1)
         lines: dict[str, int] = {}
         data = _build(loader, node, "", lines, str(path))
+        del lines[""]
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         line = mark.line + 1 if mark else None
@@ -68,6 +71,9 @@ def load(path: Path) -> Document:
 
 def _build(loader: Any, node: Any, path: str, lines: dict[str, int], file: str) -> Any:
     line = node.start_mark.line + 1
+    lines[""] = lines.get("", 0) + 1
+    if lines[""] > _MAX_NODES:
+        raise TaskError(f"more than {_MAX_NODES} values: are aliases nested?", file=file, line=line)
     if path:
         lines.setdefault(path, line)
     if isinstance(node, yaml.MappingNode):
@@ -94,4 +100,7 @@ def _build(loader: Any, node: Any, path: str, lines: dict[str, int], file: str) 
         return FunctionRef(module=module, attr=attr, folder=str(Path(file).parent))
     if node.tag.startswith("!"):
         raise TaskError(f"tag {node.tag} is not allowed", file=file, line=line, field=path)
-    return loader.construct_object(node, deep=True)
+    try:
+        return loader.construct_object(node, deep=True)
+    except (ValueError, KeyError, AttributeError, TypeError) as fault:  # what PyYAML raises for `2026-99-99`, `!!int x`
+        raise TaskError(f"not a valid value: {node.value!r} ({fault})", file=file, line=line, field=path) from None

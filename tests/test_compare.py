@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Cli
 from support.endpoint import Endpoint, Reply
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -18,22 +22,29 @@ def aime(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     rows = [{"id": i, "problem": f"Problem number {i}.", "answer": str(i)} for i in range(30)]
     (folder / "test.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    shipped = (ROOT / "tasks" / "math" / "aime24.yaml").read_text()
+    unpinned = "".join(line for line in shipped.splitlines(keepends=True) if "items_digest" not in line)
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "aime24.yaml").write_text(unpinned)
     return tmp_path / "data"
 
 
-def run_aime(cli: Cli, data: Path, n_right: int, *more: object, silent: int = 0) -> Path:
+def run_aime(cli: Cli, data: Path, n_right: int, *more: object, silent: int = 0, copies: bool = False) -> Path:
     """A run with `n_right` problems right in every sample; the last `silent` ones get no parsable answer."""
+
+    counter = itertools.count()
 
     def script(body: dict[str, Any]) -> Reply:
         text = body["messages"][-1]["content"]
         i = next(n for n in reversed(range(30)) if f"number {n}." in text)
         if i >= 30 - silent:
             return Reply(content="No idea.")
-        return Reply(content=rf"\boxed{{{i if i < n_right else 999}}}")
+        remark = "" if copies else f"Try {next(counter)}. "
+        return Reply(content=rf"{remark}\boxed{{{i if i < n_right else 999}}}")
 
     with Endpoint(script) as endpoint:
         model = ["--model", "openai:test-model", "--base-url", endpoint.url]
-        result = cli("run", "aime24", *model, "--data-dir", data, "--quiet", *more)
+        result = cli("run", data.parent / "tasks" / "aime24.yaml", *model, "--data-dir", data, "--quiet", *more)
     assert result.code == 0, result.err
     return max(p for p in Path("runs").iterdir() if not p.name.startswith("."))
 
@@ -109,7 +120,7 @@ def test_protocols_are_compared_field_by_field(
 def test_the_papers_own_protocol_leaves_only_the_prompt_open(cli: Cli, aime: Path) -> None:
     run = run_aime(cli, aime, 24, "--samples", "64", "--temperature", 0.6, "--top-p", 0.95, "--max-tokens", 32768)
     (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json
-    assert fields(comparison) == {"prompt": "major", "k": "minor"}, "the paper gives k as a range"
+    assert fields(comparison) == {"items": "major", "prompt": "major", "k": "minor"}, "these items are not pinned, and the paper gives k as a range"
     assert "reference k unknown: counted as 1" in comparison["verdict"]["difference"]["assumptions"]
 
 
@@ -161,3 +172,52 @@ def test_constant_answer_is_the_best_fixed_answer(cli: Cli, task: str) -> None:
     best = max(targets.count(t) for t in targets) / len(targets)
     listed = cli("references", "list", "--task", f"quickstart_{task}", "--model", "constant-answer", "--json").json
     assert [r["value"] for r in listed] == [pytest.approx(100 * best)]
+
+
+def test_other_items_under_the_benchmarks_name_are_not_the_benchmark(cli: Cli, aime: Path) -> None:
+    result = cli("run", "aime24", "--model", "fake:x", "--data-dir", aime, "--samples", 2, "--quiet")
+    assert result.code == 0, result.err
+    (comparison,) = cli("compare", next(Path("runs").iterdir()), "--against", "o1", "--json").json
+    assert comparison["verdict"]["outcome"] == "not_comparable"
+    assert "not the benchmark's items" in comparison["verdict"]["sentence"]
+
+
+def test_the_pinned_items_are_the_real_ones(cli: Cli, real_data: Path) -> None:
+    args = ["--model", "fake:x", "--data-dir", real_data, "--samples", 1, "--quiet"]
+    assert cli("run", "aime24", "aime25", "math500", "gsm8k", *args).code == 0
+    (run,) = Path("runs").iterdir()
+    found = cli("compare", run, "--against", "gpt-4o,deepseek-r1", "--json").json
+    fatal = [m for c in found for m in c["mismatches"] if m["severity"] == "fatal"]
+    assert fatal == [] and any(c["verdict"]["outcome"] == "inferior" for c in found)
+
+
+def test_a_part_of_the_items_is_not_the_benchmark(cli: Cli, aime: Path, evalkit_process: Any) -> None:
+    """An interrupted first round: the samples stored are of some items only."""
+    with Endpoint(lambda body: Reply(delay_s=0.1)) as endpoint:
+        model = ["--model", "openai:test-model", "--base-url", endpoint.url, "--concurrency", 1]
+        process = evalkit_process("run", aime.parent / "tasks" / "aime24.yaml", *model, "--data-dir", aime)
+        try:
+            while len(endpoint.bodies) < 5:
+                time.sleep(0.02)
+        finally:
+            process.kill()
+            process.communicate()
+    (comparison,) = cli("compare", next(Path("runs").iterdir()), "--against", "gpt-4o", "--json").json
+    assert comparison["verdict"]["outcome"] == "not_comparable"
+    assert "the reference 30" in comparison["verdict"]["sentence"]
+
+
+def test_copies_of_one_answer_buy_no_certainty(cli: Cli, aime: Path) -> None:
+    """An endpoint that repeats itself: sixty-four samples say no more than one."""
+    once, often = (run_aime(cli, aime, 22, "--samples", k, copies=True) for k in (1, 64))
+    (one,), (many,) = (cli("compare", run, "--against", "o1-mini", "--json").json for run in (once, often))
+    assert many["estimate"]["headline"]["benchmark"]["interval"] == one["estimate"]["headline"]["benchmark"]["interval"]
+    assert many["verdict"]["outcome"] == one["verdict"]["outcome"] == "inconclusive"
+
+
+def test_an_unset_token_limit_and_further_fields_are_named(cli: Cli, aime: Path) -> None:
+    run = run_aime(cli, aime, 24, "--samples", 1, "--omit", "max_tokens", "--extra", "reasoning_effort=high")
+    (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json
+    notes = {m["field"]: m for m in comparison["mismatches"]}
+    assert notes["max_tokens"]["severity"] == "major" and "leaves the token limit" in notes["max_tokens"]["note"]
+    assert notes["extra"]["ours"] == {"reasoning_effort": "high"}

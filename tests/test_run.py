@@ -42,7 +42,10 @@ def rows(run: Path) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("stream", ["--stream", "--no-stream"])
 def test_whole_road(cli: Cli, data_dir: Path, stream: str) -> None:
-    with Endpoint(doubling) as endpoint:
+    def varied(body: dict[str, Any]) -> Reply:
+        return Reply(content=f"Seed {body['seed']}. " + doubling(body).content)
+
+    with Endpoint(varied) as endpoint:
         result = cli(*run_args(endpoint, data_dir, "--samples", 2, "--seed", 7, stream, "--json"))
         assert result.code == 0, result.err
     task = result.json["tasks"][0]

@@ -57,6 +57,23 @@ BROKEN = [
         "below the data folder",
     ),
     ("function as text", "repeats: 2", "repeats: 2\nprocess_docs: os.system", 10, "must be a !function"),
+    ("no date", "tag: demo", "tag: 2026-99-99", 2, "not a valid value"),
+    ("no integer", "repeats: 2", "repeats: !!int abc", 9, "not a valid value"),
+    ("no bool", "repeats: 2", "repeats: !!bool x", 9, "not a valid value"),
+    ("a name with a path", "task: sums", "task: ../sums", 1, "is no name"),
+    ("misspelt setting", "do_sample: true", "do_sample: true, temprature: 1", 8, "did you mean 'temperature'"),
+    ("top_p of 7", "do_sample: true", "do_sample: true, top_p: 7", 8, "not between 0 and 1"),
+    ("a setting of ours", "do_sample: true", "do_sample: true, messages: []", 8, "set by evalkit itself"),
+    ("alpha of 0.7", "    scorer: math", "    scorer: math\n    alpha: 0.7", 15, "between 0 and 0.5"),
+    ("broken template", 'doc_to_target: "{{answer}}"', 'doc_to_target: "{{answer"', 6, "template error"),
+    (
+        "nested aliases",
+        "tag: demo",
+        "tag: &a [x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"k{n}: &{b} [{','.join(['*' + a] * 9)}]\n" for n, (a, b) in enumerate(zip("abcdef", "bcdefg"))),
+        None,
+        "are aliases nested",
+    ),
     ("unknown few-shot", "repeats: 2", "repeats: 2\nnum_fewshot: 2", 10, "2 examples wanted"),
 ]
 

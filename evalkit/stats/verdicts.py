@@ -80,13 +80,14 @@ def verdict(
     alpha: float,
     subject: str,
     reference: str,
-    informal: bool = False,
+    informal: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on `subject` against `reference` from the headline difference and its bounds.
 
     bounds: the same difference with unscored samples counted as wrong and left out. If one of them has
-    another outcome than the headline, the verdict is `inconclusive` and a note says why. p-values are the
+    another outcome than the headline, the verdict is `inconclusive` and a note says why. informal: reasons why it
+    is no more than informal, if there are any. p-values are the
     headline's. Raises `UsageError` as `decide` does.
     """
     outcome, p_lower, p_upper = decide(headline, margin=margin, alpha=alpha)
@@ -106,8 +107,8 @@ def verdict(
         difference=headline,
         p_lower=p_lower,
         p_upper=p_upper,
-        sentence=f"{sentence}; informal, since the protocols differ" if informal else sentence,
-        informal=informal,
+        sentence=f"{sentence}; informal, since {' and '.join(informal)}" if informal else sentence,
+        informal=bool(informal),
         notes=all_notes,
     )
 

@@ -16,6 +16,25 @@ from evalkit.types import FunctionRef, Item, TaskSpec
 Turn = tuple[str, str]
 
 
+class ItemsDigest:
+    """Which items these are: a digest of the set of their ids and targets, made while they stream by.
+
+    It does not depend on their order, on the prompt, or on whether they come from the hub or a mirror.
+    """
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def watch(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The same items, taken note of."""
+        for item in items:
+            self._sum += int(digest([item.id, str(item.target)]).removeprefix("sha256:"), 16)
+            yield item
+
+    def __str__(self) -> str:
+        return f"{self._sum % 2**128:032x}"
+
+
 @dataclass(frozen=True, slots=True)
 class ItemLoader:
     """Everything needed to turn a task into items."""
@@ -80,7 +99,7 @@ class ItemLoader:
         turns = [*shots, ("user", user)]
         if task.prompt.system is not None:
             turns.insert(0, ("system", task.prompt.system))
-        name = self._item_id(task, row, user, target)
+        name = self._item_id(task, row, target)
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             name = f"{name}#{seen[name]}"
@@ -98,9 +117,10 @@ class ItemLoader:
             return functions.resolve(how, self.trusted)(row)
         return render(how, row, file=task.source_file, field=field_name)
 
-    def _item_id(self, task: TaskSpec, row: dict[str, Any], user: str, target: Any) -> str:
+    def _item_id(self, task: TaskSpec, row: dict[str, Any], target: Any) -> str:
         if task.item_id is None:
-            return digest([user, target]).removeprefix("sha256:")[:16]
+            question = self._value(task, task.question, row, "doc_to_text")
+            return digest([question, target]).removeprefix("sha256:")[:16]
         if task.item_id not in row:
             raise TaskError(
                 f"no field {task.item_id!r}; a row has: {', '.join(row)}",

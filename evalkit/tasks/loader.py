@@ -6,13 +6,16 @@ under `metadata.evalkit`. lm-eval's grading keys are accepted and not used: eval
 
 from __future__ import annotations
 
+import difflib
+import re
 from pathlib import Path
 from typing import Any
 
 from evalkit import resources
 from evalkit.codec import digest
 from evalkit.errors import TaskError, nearest
-from evalkit.types import DatasetSpec, Fewshot, FunctionRef, Prompt, Sampling, TaskSpec
+from evalkit.tasks.rendering import template_problem
+from evalkit.types import RESERVED_FIELDS, DatasetSpec, Fewshot, FunctionRef, Prompt, Sampling, TaskSpec
 from evalkit.yamlfile import Document, load
 
 USED_KEYS = {
@@ -26,8 +29,9 @@ LM_EVAL_ONLY_KEYS = {
 }  # fmt: skip
 EVALKIT_KEYS = {
     "title", "prompt", "system_prompt", "scorer", "scorer_args", "item_id", "cluster", "mirror", "licence",
-    "n_items", "margin", "alpha",
+    "n_items", "items_digest", "margin", "alpha",
 }  # fmt: skip
+SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "max_gen_toks", "max_new_tokens", "max_tokens")
 FEWSHOT_KEYS = {"sampler", "split", "samples", "doc_to_target"}
 _MAX_INCLUDES = 8
 
@@ -44,6 +48,8 @@ def load_task(path: Path) -> TaskSpec:
             "output_type", "only generate_until is supported: a reasoning model is graded on what it writes"
         )
     name = _text(doc, doc.data, "task")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name):
+        raise doc.error("task", f"{name!r} is no name: use letters, digits and . _ + -")
     prefix = "metadata.evalkit."
     return TaskSpec(
         name=name,
@@ -63,9 +69,10 @@ def load_task(path: Path) -> TaskSpec:
         cluster=_text(doc, own, "cluster", prefix, default=None),
         process_docs=_function(doc, "process_docs"),
         margin=_fraction(doc, own, "margin", 0.02),
-        alpha=_fraction(doc, own, "alpha", 0.05),
+        alpha=_fraction(doc, own, "alpha", 0.05, below=0.5),
         licence=_text(doc, own, "licence", prefix, default=None),
         n_items=_whole(doc, own, "n_items", prefix=prefix, default=None, least=1),
+        items_digest=_text(doc, own, "items_digest", prefix, default=None),
         source_file=path.name,
     )
 
@@ -161,17 +168,37 @@ def _sampling(doc: Document) -> Sampling:
     limits = [kwargs.pop(k) for k in ("max_gen_toks", "max_new_tokens", "max_tokens") if k in kwargs]
     greedy = kwargs.pop("do_sample", None) is False
     temperature = kwargs.pop("temperature", None)
+    extra = {k: v for k, v in kwargs.items() if k not in ("top_p", "top_k")}
+    _check_extra(doc, extra)
     try:
-        return Sampling(
+        sampling = Sampling(
             temperature=0.0 if greedy else None if temperature is None else float(temperature),
             top_p=None if kwargs.get("top_p") is None else float(kwargs["top_p"]),
             top_k=None if kwargs.get("top_k") is None else int(kwargs["top_k"]),
             max_tokens=int(limits[0]) if limits else None,
             stop=tuple(str(s) for s in until),
-            extra={k: v for k, v in kwargs.items() if k not in ("top_p", "top_k")},
+            extra=extra,
         )
     except (TypeError, ValueError) as fault:
         raise doc.error("generation_kwargs", f"a value is not a number: {fault}") from None
+    for field, value, low, high in (
+        ("temperature", sampling.temperature, 0, 10),
+        ("top_p", sampling.top_p, 0, 1),
+        ("max_gen_toks", sampling.max_tokens, 1, 2**31),
+    ):
+        if value is not None and not low <= value <= high:
+            raise doc.error(f"generation_kwargs.{field}", f"{value:g} is not between {low} and {high}")
+    return sampling
+
+
+def _check_extra(doc: Document, extra: dict[str, Any]) -> None:
+    """Other fields are sent as they are, so a misspelt one of ours would be lost in silence."""
+    for key in extra:
+        close = difflib.get_close_matches(key, [*SAMPLING_KEYS], n=1, cutoff=0.8)
+        if close:
+            raise doc.error(f"generation_kwargs.{key}", f"unknown key; did you mean {close[0]!r}?")
+        if key in RESERVED_FIELDS:
+            raise doc.error(f"generation_kwargs.{key}", "is set by evalkit itself")
 
 
 def _fewshot(doc: Document) -> Fewshot:
@@ -219,6 +246,9 @@ def _template(doc: Document, data: dict[str, Any], key: str) -> str | FunctionRe
     if isinstance(value, FunctionRef):
         return value
     text: str = _text(doc, data, key)
+    problem = template_problem(text)
+    if problem:
+        raise doc.error(key, problem)
     return text
 
 
@@ -238,8 +268,8 @@ def _whole(doc: Document, data: dict[str, Any], key: str, *, prefix: str = "", d
     return value
 
 
-def _fraction(doc: Document, own: dict[str, Any], key: str, default: float) -> float:
+def _fraction(doc: Document, own: dict[str, Any], key: str, default: float, below: float = 1) -> float:
     value = own.get(key, default)
-    if not isinstance(value, (int, float)) or not 0 < value < 1:
-        raise doc.error(f"metadata.evalkit.{key}", "must be a fraction between 0 and 1")
+    if not isinstance(value, (int, float)) or not 0 < value < below:
+        raise doc.error(f"metadata.evalkit.{key}", f"must be a fraction between 0 and {below:g}")
     return float(value)

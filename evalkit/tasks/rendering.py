@@ -49,6 +49,15 @@ def _compiled(source: str) -> jinja2.Template:
     return _environment().from_string(source)
 
 
+def template_problem(source: str) -> str | None:
+    """What is wrong with the syntax of a template, if anything is."""
+    try:
+        _compiled(source)
+    except jinja2.TemplateSyntaxError as fault:
+        return f"template error: {fault.message}"
+    return None
+
+
 def render(source: str, values: Mapping[str, Any], *, file: str, field: str) -> str:
     """Render one template; raises `TaskError` naming the file and field it stands in."""
     try:

@@ -19,10 +19,21 @@ from evalkit.types.statistics import (
     TaskEstimate,
     Verdict,
 )
-from evalkit.types.task import DatasetSpec, Fewshot, FunctionRef, Item, ModelSpec, Prompt, Sampling, TaskSpec
+from evalkit.types.task import (
+    RESERVED_FIELDS,
+    DatasetSpec,
+    Fewshot,
+    FunctionRef,
+    Item,
+    ModelSpec,
+    Prompt,
+    Sampling,
+    TaskSpec,
+)
 
 __all__ = [
     "OUTCOME_LABELS",
+    "RESERVED_FIELDS",
     "Board",
     "BoardTask",
     "Cell",

@@ -37,6 +37,8 @@ class RunRecord:
     protocol_digests: Mapping[str, str]
     """Task -> digest of its protocol."""
     data_digests: Mapping[str, str | None]
+    items_digests: Mapping[str, str]
+    """Task -> digest of the ids and targets of its items, in any order."""
     n_items: Mapping[str, int]
     endpoint: Mapping[str, Json]
     versions: Mapping[str, str]

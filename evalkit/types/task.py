@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 
 from evalkit.types.json import Json
 
+RESERVED_FIELDS = frozenset(
+    {"model", "messages", "stream", "stream_options", "n", "temperature", "top_p", "top_k", "seed", "stop"}
+    | {"max_tokens", "max_completion_tokens"}
+)
+"""Body fields that have settings of their own: none of them may come in as a further field."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
@@ -96,6 +102,8 @@ class TaskSpec:
     licence: str | None = None
     n_items: int | None = None
     """Documented size of the split; a run on another number says so."""
+    items_digest: str | None = None
+    """What the items of the whole benchmark are known to be (`tasks.items.ItemsDigest`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

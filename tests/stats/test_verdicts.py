@@ -19,7 +19,7 @@ def difference(low: float, high: float, value: float | None = None, level: float
     return Difference(value=value, se=se, interval=interval, kind="benchmark", method="test")
 
 
-def judge(headline: Difference, *bounds: Difference, informal: bool = False) -> Verdict:
+def judge(headline: Difference, *bounds: Difference, informal: tuple[str, ...] = ()) -> Verdict:
     return verdict(headline, bounds, margin=0.02, alpha=0.05, subject="m", reference="o1 on aime", informal=informal)
 
 
@@ -109,8 +109,8 @@ def test_sentence_says_what_was_shown(low: float, high: float, said: str) -> Non
 
 
 def test_informal_is_marked() -> None:
-    got = judge(difference(-0.01, 0.01), informal=True)
-    assert got.informal and "informal" in got.sentence
+    got = judge(difference(-0.01, 0.01), informal=("the protocols differ", "2 samples are owed"))
+    assert got.informal and "informal, since the protocols differ and 2 samples are owed" in got.sentence
     assert "informal" not in judge(difference(-0.01, 0.01)).sentence
 
 
