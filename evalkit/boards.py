@@ -8,7 +8,7 @@ import msgspec
 
 from evalkit import resources
 from evalkit.codec import convert
-from evalkit.errors import UnknownName
+from evalkit.errors import UnknownName, UsageError
 from evalkit.types import Board, BoardTask
 from evalkit.yamlfile import Document, load
 
@@ -27,6 +27,8 @@ def find(name: str) -> Board:
         Path(name) if name.endswith((".yaml", ".yml")) else resources.folder("leaderboards") / "boards" / f"{name}.yaml"
     )
     if not path.is_file():
+        if Path(name).is_file():
+            raise UsageError(f"--board {name}: a board file ends in .yaml")
         raise UnknownName("board", name, names(), "boards: " + ", ".join(names()))
     return _parse(load(path), path.stem)
 

@@ -41,6 +41,11 @@ def data_options(command: F) -> F:
     )(command)
 
 
+def split_names(text: str | None) -> list[str]:
+    """Names out of `o1,deepseek-r1`."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
 def print_json(value: Any) -> None:
     """Write one JSON document to standard output."""
     click.echo(encode_pretty(value), nl=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from evalkit import boards
-from evalkit.cli.common import json_option, print_json
+from evalkit.cli.common import json_option, print_json, split_names
 from evalkit.comparison import Declared, compare_store
 from evalkit.errors import UsageError
 from evalkit.references import load_references
@@ -27,7 +27,7 @@ def compare(
 ) -> None:
     """Compare the run in directory RUN with published references."""
     with RunStore.open(run) as store:
-        models = [m.strip() for m in against.split(",") if m.strip()] if against else list(store.record.spec.references)
+        models = split_names(against) or list(store.record.spec.references)
         if board:
             models = models if against else list(boards.find(board).references)
         if not models:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evalkit.cli.common import json_option, print_json
+from evalkit.cli.common import json_option, print_json, split_names
 from evalkit.comparison import compare_store
 from evalkit.references import load_references
 from evalkit.report import html
@@ -22,7 +22,7 @@ from evalkit.summary import summarize
 def report(run: Path, against: str | None, output: Path | None, as_json: bool) -> None:
     """Write the report of RUN as one self-contained HTML file and print its path."""
     with RunStore.open(run) as store:
-        path = write_report(store, against.split(",") if against else None, output)
+        path = write_report(store, split_names(against) or None, output)
     if as_json:
         print_json({"report": str(path)})
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,18 @@ import click
 from click.core import ParameterSource
 
 from evalkit import boards
-from evalkit.cli.common import data_options, json_option, note, print_json, tasks_dir_option
+from evalkit.cli.common import data_options, json_option, note, print_json, split_names, tasks_dir_option
 from evalkit.cli.progress import progress
 from evalkit.clients import DEFAULT_KEY_ENV
 from evalkit.clients.build import build, parse_model
 from evalkit.codec import read_json
 from evalkit.comparison import compare_store
-from evalkit.errors import EndpointError, UsageError
+from evalkit.errors import EndpointError, UnknownName, UsageError
 from evalkit.execution import run_to_end
 from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run
 from evalkit.references import load_references, resolve_model
 from evalkit.report.terminal import print_comparisons, print_summary
+from evalkit.runner import progress_of
 from evalkit.store import RunStore
 from evalkit.summary import RunSummary
 from evalkit.tasks import catalog
@@ -84,6 +86,10 @@ def finish(store: RunStore, quiet: bool, as_json: bool) -> int:
     try:
         with progress(quiet) as shown:
             summary, complete = run_to_end(store, shown)
+    except UnknownName:
+        if progress_of(store)[1] == 0:  # the model was never there: nothing to resume
+            shutil.rmtree(store.folder)
+        raise
     except EndpointError:
         note(f"what was generated is kept; resume with: evalkit run --resume {store.folder}")
         raise
@@ -143,8 +149,7 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
 
 def reference_models(against: str | None) -> tuple[str, ...]:
     """Short names out of `o1,deepseek-r1`; raises `UnknownName` before anything is run."""
-    wanted = [name.strip() for name in (against or "").split(",") if name.strip()]
-    return tuple(resolve_model(load_references(), name) for name in wanted)
+    return tuple(resolve_model(load_references(), name) for name in split_names(against))
 
 
 def _tasks(names: tuple[str, ...], options: dict[str, Any]) -> list[TaskSpec]:
@@ -166,7 +171,10 @@ def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> Ru
     source = click.get_current_context().get_parameter_source
     given = {key for key in options if source(key) is ParameterSource.COMMANDLINE}
     changed: list[str] = []
-    if names or given & {"model", "suite"}:
+    if bool(names or options["suite"]) != bool(options["model"]):
+        store.close()
+        raise UsageError("--resume takes tasks and model from the run: leave them out")
+    if options["model"]:
         changed = changed_fields(before, build_spec(names, options))
     else:
         changed = sorted("--" + key.replace("_", "-") for key in given - _MAY_MOVE - _NOT_ASKED_AGAIN)
