@@ -120,7 +120,9 @@ def test_protocols_are_compared_field_by_field(
 def test_the_papers_own_protocol_leaves_only_the_prompt_open(cli: Cli, aime: Path) -> None:
     run = run_aime(cli, aime, 24, "--samples", "64", "--temperature", 0.6, "--top-p", 0.95, "--max-tokens", 32768)
     (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json
-    assert fields(comparison) == {"items": "major", "prompt": "major", "k": "minor"}, "these items are not pinned, and the paper gives k as a range"
+    assert fields(comparison) == {"items": "major", "prompt": "major", "k": "minor"}, (
+        "these items are not pinned, and the paper gives k as a range"
+    )
     assert "reference k unknown: counted as 1" in comparison["verdict"]["difference"]["assumptions"]
 
 

@@ -20,6 +20,9 @@ INLINE = [
     ("prose-about-tags", "Write <think> in the middle. 5", "", "Write <think> in the middle. 5", True),
     ("other-tags", "if a<b then <b>5</b>", "", "if a<b then <b>5</b>", True),
     ("empty-trace", "<think></think>5", "", "5", True),
+    ("closed-twice", "<think>hm</think>5\n</think>", "hm", "5\n", True),
+    ("closed-twice-reopened", "<think>a</think>x<think>b</think>", "a</think>x<think>b", "", True),
+    ("capitals-and-space", "<THINK >hm</Think >5", "hm", "5", True),
     ("trace-only", "<think>hm</think>", "hm", "", True),
 ]
 

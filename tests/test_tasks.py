@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from pathlib import Path
 
@@ -70,7 +71,9 @@ BROKEN = [
         "nested aliases",
         "tag: demo",
         "tag: &a [x,x,x,x,x,x,x,x,x]\n"
-        + "".join(f"k{n}: &{b} [{','.join(['*' + a] * 9)}]\n" for n, (a, b) in enumerate(zip("abcdef", "bcdefg"))),
+        + "".join(
+            f"k{n}: &{b} [{','.join(['*' + a] * 9)}]\n" for n, (a, b) in enumerate(itertools.pairwise("abcdefg"))
+        ),
         None,
         "are aliases nested",
     ),

@@ -26,16 +26,22 @@ def split(text: str, separate: str = "", tags: Sequence[str] = TAGS) -> tuple[st
     if "<" not in text:
         return separate, text, True
     names = "|".join(re.escape(t) for t in tags)
+    opening, closing = rf"(?i:<(?:{names})\s*>)", rf"(?i:</(?:{names})\s*>)"
     inline = ""
-    closes = list(re.finditer(rf"</(?:{names})>", text))
+    closes = list(re.finditer(closing, text))
     last_close = closes[-1] if closes else None
+    if len(closes) > 1 and not text[closes[-1].end() :].strip():
+        # Closed twice: what stands between is the answer, unless a new trace was opened there.
+        between = text[closes[-2].end() : closes[-1].start()]
+        if between.strip() and not re.search(opening, between):
+            last_close, text = closes[-2], text[: closes[-1].start()]
     rest = text
     if last_close is not None:
-        inline = re.sub(rf"^\s*<(?:{names})>", "", text[: last_close.start()])
+        inline = re.sub(rf"^\s*{opening}", "", text[: last_close.start()])
         rest = text[last_close.end() :]
-    unclosed = re.search(rf"^[ \t]*<(?:{names})>", rest, re.MULTILINE)
+    unclosed = re.search(rf"^[ \t]*{opening}", rest, re.MULTILINE)
     if unclosed is not None:
-        inline += re.sub(rf"^\s*<(?:{names})>", "", rest)
+        inline += re.sub(rf"^\s*{opening}", "", rest)
         rest = ""
     reasoning = "\n".join(part for part in (separate, inline.strip("\n")) if part)
     return reasoning, rest.lstrip("\n") if last_close or unclosed else rest, unclosed is None

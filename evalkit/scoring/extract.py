@@ -17,9 +17,13 @@ from evalkit.types import Json
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=[{\s\d])")
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)", re.MULTILINE)
 _ANSWER_IS = re.compile(
-    r"(?:\b(?:final\s+|correct\s+)?answer(?:\s+is)?\s*(?::|：|\bis\b)|答案(?:是|为|：|:))"
-    r"\s*(?:\*\*|__)?[ \t]*[:：]?[ \t]*(?=\S)",
-    re.IGNORECASE,
+    r"(?:\b(?:final\s+|correct\s+)?answer[*_]{0,3}(?:\s+to\s+(?:the|this)\s+(?:problem|question))?\s*"
+    r"(?:[:：]|\bis\b[*_]{0,3}\s*[:：]?)"
+    r"|^[ \t]*(?:\#+[ \t]*)?[*_]{0,3}(?:final[ \t]+)?answer[*_]{0,3}[ \t]*\n"
+    r"|答案(?:是|为|：|:)|^答[：:])"
+    r"(?:\s*(?:approximately|about|roughly|therefore|thus|simply|equal\s+to)\b)?"
+    r"\s*(?:\*\*|__)?[ \t]*[:：]?[ \t]*(?!not\b)(?=\S)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|(?<![\w.])[-−]?\.\d+")
 _MAX_LINE = 2_000
@@ -36,8 +40,8 @@ def boxed(text: str) -> Extracted | None:
 
 def hashes(text: str) -> Extracted | None:
     """The form that GSM8K's own solutions use."""
-    found = _HASHES.findall(text)
-    return Extracted(found[-1].strip(), "hashes") if found else None
+    last = _last_match(_HASHES, text)
+    return Extracted(last[1].strip(), "hashes", conclusive=last.end() < len(text)) if last else None
 
 
 def answer_line(text: str) -> Extracted | None:
@@ -45,8 +49,11 @@ def answer_line(text: str) -> Extracted | None:
     last = _last_match(_ANSWER_IS, text)
     if last is None:
         return None
-    answer = clean_sentence(text[last.end() : last.end() + _MAX_LINE].partition("\n")[0])
-    return Extracted(answer, "answer_line") if answer else None
+    line, newline, _ = text[last.end() : last.end() + _MAX_LINE].partition("\n")
+    answer = clean_sentence(line)
+    # A text that was cut off may have been cut within this line: then `4` may have been going to be `42`.
+    ended = bool(newline) or not line.rstrip("*_`$ ").endswith(answer)
+    return Extracted(answer, "answer_line", conclusive=ended) if answer else None
 
 
 def last_number(text: str) -> Extracted | None:
@@ -90,7 +97,7 @@ def final_answer(text: str, fallback: str | None = None) -> Extracted | None:
 def clean_sentence(text: str) -> str:
     """An answer as it stands in prose, without emphasis marks and the full stop that ends its sentence."""
     text = text.strip().strip("*_`").strip()
-    stop = re.search(r"[.。](?=\s|$)|(?<=\d)[,;](?=\s+[a-z]{2,})", text)
+    stop = re.search(r"[.。](?=\s|$)|(?<=\d)[,;](?=\s+[a-z]{2,})|!(?=$)", text)
     if stop is not None:
         text = text[: stop.start()]
     return text.strip().strip('*_`"“”').strip()

@@ -27,7 +27,7 @@ class Extracted:
     step: str
     """Name of the extraction step that found it."""
     conclusive: bool = True
-    """False for a guess (last number, last line): not accepted from a text that was cut off."""
+    """False for a guess, and for what stands at the very end: not accepted from a text that was cut off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from evalkit.scoring import extract
 from evalkit.scoring.grade import Judged, grade
-from evalkit.scoring.numbers import number_with_unit, plain_number
+from evalkit.scoring.numbers import NotOneNumber, in_base, number_with_unit, plain_number
 from evalkit.scoring.pool import JobFailed, WorkerPool
 from evalkit.types import Generation, Item, Json, Score
 
@@ -46,7 +46,16 @@ class MathScorer:
     def _judge(self, target: str, answer: str) -> Judged:
         if _squeeze(target) == _squeeze(answer):
             return Judged(1.0, "text")
-        wanted, given = plain_number(target), number_with_unit(answer)
+        theirs, ours = in_base(target), in_base(answer)
+        if theirs and ours and (theirs.base or ours.base):
+            return Judged(float(theirs.agrees(ours)), "base")
+        wanted = plain_number(target)
+        try:
+            given = number_with_unit(answer)
+        except NotOneNumber:
+            given = None
+            if wanted is not None:
+                return Judged(0.0, "number", "words or digits after the number make it another one")
         if wanted is not None and given is not None:
             return Judged(float(wanted == given), "number")
         if len(answer) > _MAX_EXPRESSION:
@@ -72,4 +81,6 @@ def symbolically_equal(target: str, answer: str) -> bool:
 
 
 def _squeeze(text: str) -> str:
+    """Without spaces that mean nothing; between two digits a space means something."""
+    text = re.sub(r"(?<=\d)(?:\s|\\[,;: ])+(?=\d)", "\N{SYMBOL FOR SPACE}", text)
     return re.sub(r"\s+|\\[,;:! ]|^\$+|\$+$", "", text).rstrip(".")
