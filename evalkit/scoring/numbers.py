@@ -80,6 +80,8 @@ def number_with_unit(text: str) -> Fraction | None:
 
     Raises `NotOneNumber` for what must not be read as its first number.
     """
+    inside = re.fullmatch(r"\s*\\text\{([^{}]*)\}\s*", text)
+    text = inside[1] if inside else text
     unit = _UNIT.search(text[-160:])
     if unit is None:
         if re.search(r"\d(?:\s|\\[,;: ])+\d", text) and re.fullmatch(r"(?:[\d\s$]|\\[,;: ])+", text):
