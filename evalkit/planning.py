@@ -92,6 +92,40 @@ def create_run(
     return RunStore.create(folder / run_id, items, describe)
 
 
+def extend_run(store: RunStore, loader: ItemLoader, *, samples: int | None, limit: int | None) -> None:
+    """Ask for more samples of each item, or for more items; what is stored stays.
+
+    Raises `UsageError` if that would be less than before, or if the data are no longer those of the run.
+    """
+    record = store.record
+    tasks = tuple(dataclasses.replace(t, samples=samples or t.samples) for t in record.spec.tasks)
+    fewer = [t.name for t, before in zip(tasks, record.spec.tasks, strict=True) if t.samples < before.samples]
+    if fewer or (limit is not None and limit < (record.spec.limit or max(record.n_items.values()))):
+        raise UsageError("--extend asks for more: --samples and --limit may only grow")
+    spec = dataclasses.replace(record.spec, tasks=tasks, limit=limit or record.spec.limit)
+    further: dict[str, list[Item]] = {}
+    digests = dict(record.items_digests)
+    for task in tasks if limit is not None else ():
+        seen = ItemsDigest()
+        items = seen.watch(loader.items(task, limit))
+        for position, (name, _) in enumerate(store.item_names(task.name)):
+            found = next(items, None)
+            if found is None or found.id != name:
+                raise UsageError(f"{task.name}: item {position} of the run is {name}, of the data {found and found.id}")
+        further[task.name] = list(items)
+        digests[task.name] = str(seen)
+    n_items = {name: n + len(further.get(name, ())) for name, n in record.n_items.items()}
+    extended = dataclasses.replace(
+        record,
+        spec=spec,
+        spec_digest=digest(spec),
+        protocol_digests=_protocol_digests(spec, record.data_digests, n_items),
+        items_digests=digests,
+        n_items=n_items,
+    )
+    store.extend(extended, further)
+
+
 def _begun(items: Iterator[Item]) -> Iterator[Item]:
     """The same items; what is wrong with the first of them is found before anything is written."""
     return itertools.chain([next(items)], items)

@@ -317,3 +317,54 @@ def test_declared_references_are_compared_at_the_end(cli: Cli, data_dir: Path) -
     ended = cli(*args, "--against", "gpt-4o")
     assert ended.code == 0 and "Compared with references" in ended.out
     assert "not comparable" in ended.out and "evalkit compare runs/" in ended.err
+
+
+def test_retry_asks_again_for_what_it_names(cli: Cli, data_dir: Path) -> None:
+    def sometimes(body: dict[str, Any]) -> Reply:
+        cut = "What is 3 " in body["messages"][-1]["content"]
+        return Reply(content="Let me think", finish_reason="length") if cut else doubling(body)
+
+    with Endpoint(sometimes) as endpoint:
+        first = cli(*run_args(endpoint, data_dir, "--json"))
+        assert first.json["tasks"][0]["statuses"] == {"scored": 19, "truncated": 1}
+        assert cli("run", "--resume", only_run(), "--json").json["tasks"][0]["statuses"]["truncated"] == 1
+        n_before = len(endpoint.bodies)
+
+        endpoint.script = lambda body: Reply(status=400)
+        failed = cli("run", "--resume", only_run(), "--retry", "truncated", "--json")
+        assert failed.json["tasks"][0]["statuses"] == {"scored": 19, "truncated": 1}, "no answer is lost to a failure"
+
+        endpoint.script = doubling
+        again = cli("run", "--resume", only_run(), "--json")
+    assert len(endpoint.bodies) == n_before + 2, "the one sample, twice"
+    assert again.json["tasks"][0]["statuses"] == {"scored": 20}
+
+
+def test_extend_asks_for_more_and_repeats_nothing(cli: Cli, data_dir: Path) -> None:
+    with Endpoint(doubling) as endpoint:
+        assert cli(*run_args(endpoint, data_dir, "--limit", 5)).code == 0
+        run = only_run()
+        extend = ["run", "--resume", run, "--extend", "--data-dir", data_dir, "--json"]
+        more = cli(*extend, "--samples", 2)
+        assert more.code == 0 and more.json["tasks"][0]["statuses"] == {"scored": 10}
+        wider = cli(*extend, "--limit", 8)
+        assert wider.code == 0 and wider.json["tasks"][0]["statuses"] == {"scored": 16}
+        assert len(endpoint.bodies) == 16
+        asked = [(b["messages"][-1]["content"]) for b in endpoint.bodies]
+        assert all(asked.count(text) == 2 for text in asked)
+        for less in (["--samples", 1], ["--limit", 4]):
+            refused = cli(*extend, *less)
+            assert refused.code == 2 and "may only grow" in refused.err
+        assert cli("run", "--resume", run, "--samples", 4).code == 2, "not without --extend"
+        again = cli("run", run / "run.json", "--data-dir", data_dir, "--out", "again", "--json")
+        assert again.json["tasks"][0]["statuses"] == {"scored": 16}
+    assert cli("compare", run, "--against", "gpt-4o").code == 0
+
+
+def test_extend_refuses_other_data(cli: Cli, data_dir: Path) -> None:
+    with Endpoint(doubling) as endpoint:
+        assert cli(*run_args(endpoint, data_dir, "--limit", 5)).code == 0
+        file = data_dir / "gsm8k" / "test.jsonl"
+        file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
+        result = cli("run", "--resume", only_run(), "--extend", "--limit", 8, "--data-dir", data_dir)
+    assert result.code == 2 and "item 0 of the run" in result.err

@@ -20,7 +20,7 @@ from evalkit.codec import read_json
 from evalkit.comparison import compare_store
 from evalkit.errors import EndpointError, UnknownName, UsageError
 from evalkit.execution import run_to_end
-from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run
+from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
 from evalkit.references import load_references, resolve_model
 from evalkit.report.terminal import print_comparisons, print_summary
 from evalkit.runner import progress_of
@@ -28,14 +28,15 @@ from evalkit.store import RunStore
 from evalkit.summary import RunSummary
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
-from evalkit.types import ModelSpec, RunRecord, RunSpec, TaskSpec
+from evalkit.types import ModelSpec, RunRecord, RunSpec, Status, TaskSpec
 
 FAILED_SHARE = 0.02
 EXIT_FAILED_SAMPLES = 3
 EXIT_INTERRUPTED = 130
+_MAY_GROW = frozenset({"samples", "limit"})
 _MAY_MOVE = frozenset({"base_url", "api_key_env", "concurrency", "stream"})
 """What a resumed run may change: where and how fast the model is asked, never what it is asked."""
-_NOT_ASKED_AGAIN = frozenset({"data_dir", "trusted", "task_folders", "out"})
+_NOT_ASKED_AGAIN = frozenset({"data_dir", "trusted", "task_folders", "out", "retry", "extend"})
 """Where items come from and the run goes: both are settled when a run is resumed."""
 
 
@@ -60,6 +61,10 @@ _NOT_ASKED_AGAIN = frozenset({"data_dir", "trusted", "task_folders", "out"})
 @click.option("--against", help="Reference models, declared before the run: o1,deepseek-r1.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Finish this run directory.")
+@click.option(
+    "--retry", metavar="STATUS,...", help="With --resume: ask again for samples that are errored, truncated, ..."
+)
+@click.option("--extend", is_flag=True, help="With --resume: more --samples an item, or items up to a greater --limit.")
 @click.option("--quiet", is_flag=True, help="No progress display.")
 @tasks_dir_option
 @data_options
@@ -69,15 +74,22 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
 
     A run.json in place of a task repeats that run.
     """
+    loader = ItemLoader(options["data_dir"], options["trusted"])
+    again = _statuses(options["retry"])
     if resume is not None:
         store = _reopen(resume, names, options)
+    elif options["retry"] or options["extend"]:
+        raise UsageError("--retry and --extend go with --resume RUN")
     else:
         spec = build_spec(names, options)
         client = build(spec.model)
-        loader = ItemLoader(options["data_dir"], options["trusted"])
         store = create_run(spec, options["out"], loader, client.describe())
     with store:
         note(f"run directory: {store.folder}")
+        if options["extend"]:
+            extend_run(store, loader, samples=options["samples"], limit=options["limit"])
+        if again:
+            store.owe(again)
         return finish(store, quiet, as_json)
 
 
@@ -177,7 +189,8 @@ def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> Ru
     if options["model"]:
         changed = changed_fields(before, build_spec(names, options))
     else:
-        changed = sorted("--" + key.replace("_", "-") for key in given - _MAY_MOVE - _NOT_ASKED_AGAIN)
+        allowed = _MAY_MOVE | _NOT_ASKED_AGAIN | (_MAY_GROW if options["extend"] else frozenset())
+        changed = sorted("--" + key.replace("_", "-") for key in given - allowed)
     if changed:
         store.close()
         raise UsageError(
@@ -187,6 +200,15 @@ def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> Ru
     moved = {key: options[key] for key in given & _MAY_MOVE}
     store.use_model(dataclasses.replace(before.model, **moved))
     return store
+
+
+def _statuses(text: str | None) -> list[Status]:
+    """Statuses to ask again out of `errored,truncated`; raises `UnknownName`."""
+    wanted = split_names(text)
+    for name in wanted:
+        if name not in list(Status):
+            raise UnknownName("status", name, [str(s) for s in Status], "known: " + ", ".join(Status))
+    return [Status(name) for name in wanted]
 
 
 def _pair(text: str) -> tuple[str, Any]:
