@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from evalkit.stats import STATUSES, task_estimate
 from evalkit.store import RunStore, Totals
 from evalkit.types import Status, TaskEstimate, TaskSpec
 
-COUNTED_ONCE = "all samples of each item are the same text, and count as one sample an item in the error bars"
+GREEDY = "all samples of each item are identical, as they should be at temperature 0"
 IDENTICAL = "all samples of each item are identical: the endpoint seems to ignore temperature or seed"
 
 
@@ -72,12 +72,24 @@ class RunSummary:
 def summarize(store: RunStore) -> RunSummary:
     """Estimates and totals of every task."""
     spec = store.record.spec
-    found = [_task_summary(store, task) for task in spec.tasks]
-    tasks = [summary for summary, _ in found]
-    if (repeats := [same for _, same in found if same is not None]) and all(repeats):
-        # Judged over the whole run: short answers are often identical in one task without any fault.
-        tasks = [dataclasses.replace(t, warnings=(*t.warnings, IDENTICAL)) for t in tasks]
-    return RunSummary(run=store.record.id, model=spec.model.name, tasks=tuple(tasks))
+    totals = {task.name: store.totals(task.name) for task in spec.tasks}
+    copied = _copied(spec.tasks, totals)
+    tasks = tuple(_task_summary(store, task, totals[task.name], copied.get(task.name)) for task in spec.tasks)
+    return RunSummary(run=store.record.id, model=spec.model.name, tasks=tasks)
+
+
+def _copied(tasks: Sequence[TaskSpec], totals: Mapping[str, Totals]) -> dict[str, str]:
+    """Tasks whose samples are copies of one text an item, and why that is so.
+
+    At temperature 0 that is how it should be. Above it, it is judged over the whole run: short answers are often
+    identical in one task without any fault.
+    """
+    repeated = [task for task in tasks if totals[task.name].n_repeated_items]
+    same = [task for task in repeated if totals[task.name].n_varied_items == 0]
+    greedy = {task.name for task in same if task.sampling.temperature == 0}
+    sampled = [task for task in repeated if task.sampling.temperature != 0]
+    ignored = {task.name for task in sampled} if all(task in same for task in sampled) else set()
+    return dict.fromkeys(greedy, GREEDY) | dict.fromkeys(ignored, IDENTICAL)
 
 
 def task_scores(store: RunStore, task: TaskSpec) -> TaskScores:
@@ -104,16 +116,14 @@ def task_scores(store: RunStore, task: TaskSpec) -> TaskScores:
     )
 
 
-def _task_summary(store: RunStore, task: TaskSpec) -> tuple[TaskSummary, bool | None]:
-    """The summary, and whether the samples of each item are identical (None where they may be)."""
+def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str | None) -> TaskSummary:
+    """The summary; `copied` says why copies of one text are one observation, if they are."""
     scores = task_scores(store, task)
     counts = {str(s): int((scores.statuses == number).sum()) for number, s in enumerate(STATUSES)}
     counts = {name: n for name, n in counts.items() if n}
     owed = scores.values.size - sum(counts.values())
     n_asked = int((scores.statuses >= 0).any(axis=1).sum())
-    totals = store.totals(task.name)
-    same_text = totals.n_repeated_items > 0 and totals.n_varied_items == 0
-    if same_text:
+    if copied:
         scores = _one_sample_each(scores)
     try:
         estimate = task_estimate(
@@ -127,10 +137,9 @@ def _task_summary(store: RunStore, task: TaskSpec) -> tuple[TaskSummary, bool | 
     except UsageError:
         estimate = None
     warnings = _warnings(store, task, totals.served_models)
-    if same_text:
-        warnings.append(COUNTED_ONCE)
-    identical = same_text if totals.n_repeated_items and task.sampling.temperature != 0 else None
-    summary = TaskSummary(
+    if copied:
+        warnings.append(f"{copied}; they count as one sample an item")
+    return TaskSummary(
         task=task.name,
         title=task.title,
         estimate=estimate,
@@ -141,7 +150,6 @@ def _task_summary(store: RunStore, task: TaskSpec) -> tuple[TaskSummary, bool | 
         totals=totals,
         warnings=tuple(warnings),
     )
-    return summary, identical
 
 
 def _one_sample_each(scores: TaskScores) -> TaskScores:
