@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.errors import UsageError
+from evalkit.errors import StoreError, UsageError
 from evalkit.stats import STATUSES, task_estimate
 from evalkit.store import RunStore, Totals
 from evalkit.types import Status, TaskEstimate, TaskSpec
@@ -101,6 +101,8 @@ def task_scores(store: RunStore, task: TaskSpec) -> TaskScores:
     labels = np.full(shape, -1, dtype=np.int64)
     code = {status: number for number, status in enumerate(STATUSES)}
     for position, sample, status, value, answer in store.scores(task.name):
+        if position >= shape[0] or sample >= shape[1]:
+            raise StoreError(f"{store.folder}: sample {sample} of item {position} of {task.name} is not of this run")
         at = position, sample
         statuses[at] = code[status]
         if answer is not None:

@@ -130,6 +130,13 @@ def test_damaged_rows_are_named(cli: Cli, finished: Path, edit: str, command: st
     assert "samples.sqlite" in result.err and "is damaged" in result.err and "Traceback" not in result.err
 
 
+def test_rows_of_no_item_are_named(cli: Cli, finished: Path) -> None:
+    with sqlite3.connect(finished / "samples.sqlite") as db:
+        db.execute("UPDATE samples SET item=999 WHERE item=3")
+    result = cli("compare", finished, "--against", "o1")
+    assert result.code == 2 and "item 999" in result.err and "Traceback" not in result.err
+
+
 def test_what_cannot_be_written_is_an_error_of_the_run(cli: Cli, data_dir: Path) -> None:
     """Whatever goes wrong in the writing thread, a run must not end as if all were stored."""
     with Endpoint(lambda body: Reply(usage={"completion_tokens": 10**19, "prompt_tokens": 3})) as endpoint:
