@@ -368,3 +368,13 @@ def test_extend_refuses_other_data(cli: Cli, data_dir: Path) -> None:
         file.write_text("".join(reversed(file.read_text().splitlines(keepends=True))))
         result = cli("run", "--resume", only_run(), "--extend", "--limit", 8, "--data-dir", data_dir)
     assert result.code == 2 and "item 0 of the run" in result.err
+
+
+def test_an_unknown_model_deletes_no_run_that_was_there(cli: Cli, data_dir: Path) -> None:
+    with Endpoint(lambda body: Reply(status=400)) as endpoint:
+        assert cli(*run_args(endpoint, data_dir)).code == 3, "all samples failed: none is finished"
+    with Endpoint(doubling, model="another") as elsewhere:
+        assert cli("run", "--resume", only_run(), "--base-url", elsewhere.url).code == 2
+        assert len(rows(only_run())) == 20
+        fresh = run_args(elsewhere, data_dir, "--out", "fresh")
+        assert cli(*fresh).code == 2 and not list(Path("fresh").iterdir())

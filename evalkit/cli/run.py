@@ -23,7 +23,6 @@ from evalkit.execution import run_to_end
 from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
 from evalkit.references import load_references, resolve_model
 from evalkit.report.terminal import print_comparisons, print_summary
-from evalkit.runner import progress_of
 from evalkit.store import RunStore
 from evalkit.summary import RunSummary
 from evalkit.tasks import catalog
@@ -90,16 +89,16 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
             extend_run(store, loader, samples=options["samples"], limit=options["limit"])
         if again:
             store.owe(again)
-        return finish(store, quiet, as_json)
+        return finish(store, quiet, as_json, fresh=resume is None)
 
 
-def finish(store: RunStore, quiet: bool, as_json: bool) -> int:
-    """Fill the run, print its results, and return the exit code."""
+def finish(store: RunStore, quiet: bool, as_json: bool, *, fresh: bool) -> int:
+    """Fill the run, print its results, and return the exit code; `fresh` if this command made the directory."""
     try:
         with progress(quiet) as shown:
             summary, complete = run_to_end(store, shown)
     except UnknownName:
-        if progress_of(store)[1] == 0:  # the model was never there: nothing to resume
+        if fresh:  # the model was never there: nothing was asked, and nothing can be resumed
             shutil.rmtree(store.folder)
         raise
     except EndpointError:
