@@ -171,6 +171,8 @@ def protocol_mismatches(task: TaskSpec, items: Items, reference: Reference) -> I
     yield from _sampling_mismatches(task, reference)
     if task.sampling.extra:
         yield _major("extra", builtins(task.sampling.extra), None, "the run sends further fields")
+    if (window := task.sampling.max_repetition) is not None:
+        yield _major("max_repetition", window, None, "the run ends answers that repeat themselves")
     ours = prompt_digest(task)
     if reference.prompt_digest is None:
         yield _major(

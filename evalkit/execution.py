@@ -3,49 +3,110 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
 import signal
+from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 
+from evalkit.budget import Budget, Spending
 from evalkit.clients.build import build
 from evalkit.errors import EvalkitError
 from evalkit.protocols import Client
 from evalkit.runner import Observer, execute
-from evalkit.store import RunStore
+from evalkit.store import ResponseCache, RunStore
 from evalkit.summary import RunSummary, summarize
+from evalkit.types import Event, EventKind, Generation, Score
+
+_OPEN_FILES = 65_536
 
 
-def run_to_end(store: RunStore, observer: Observer, client: Client | None = None) -> tuple[RunSummary, bool]:
-    """Fill the run; returns its summary and whether it is complete (False after Ctrl-C or SIGTERM).
+def run_to_end(
+    store: RunStore,
+    observer: Observer,
+    client: Client | None = None,
+    *,
+    budget: Budget | None = None,
+    cache: Path | None = None,
+) -> tuple[RunSummary, str | None]:
+    """Fill the run; returns its summary, and why it is not complete (None if it is).
 
     Raises `EndpointError` when the endpoint cannot be used; what is stored stays stored and can be resumed.
     """
     client = client or build(store.record.spec.model)
+    logged = _Logged(store, observer)
     log(store, f"started: model {store.record.spec.model.kind}:{store.record.spec.model.name}")
+    _allow_many_connections()
     try:
-        complete = asyncio.run(_with_signals(store, client, observer))
+        with ResponseCache(cache) if cache else contextlib.nullcontext() as responses:
+            reason = asyncio.run(_with_signals(store, client, logged, budget, responses))
     except EvalkitError as fault:
         log(store, f"stopped: {fault}")
         raise
+    finally:
+        logged.log_retries()
     summary = summarize(store)
     store.write_json("summary.json", summary)
-    log(store, "complete" if complete else "interrupted")
-    return summary, complete
+    log(store, "complete" if reason is None else f"stopped: {reason}")
+    return summary, reason
 
 
-async def _with_signals(store: RunStore, client: Client, observer: Observer) -> bool:
+async def _with_signals(
+    store: RunStore, client: Client, observer: Observer, budget: Budget | None, cache: ResponseCache | None
+) -> str | None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        return await execute(store, client, observer, stop)
+        return await execute(store, client, observer, stop, budget, cache)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
 
 
+class _Logged:
+    """Writes what changes to run.log, and tells the display."""
+
+    def __init__(self, store: RunStore, shown: Observer) -> None:
+        self._store = store
+        self._shown = shown
+        self._retries: Counter[str] = Counter()
+
+    def started(self, total: int, done: int, spent: Spending) -> None:
+        self._shown.started(total, done, spent)
+
+    def sample(self, task: str, generation: Generation, score: Score) -> None:
+        self._shown.sample(task, generation, score)
+
+    def tick(self, in_flight: int) -> None:
+        self._shown.tick(in_flight)
+
+    def event(self, event: Event) -> None:
+        if event.kind is EventKind.RETRY:
+            self._retries[event.what] += 1
+        else:
+            log(self._store, event.message)
+        self._shown.event(event)
+
+    def log_retries(self) -> None:
+        if self._retries:
+            parts = [f"{kind} {n:,}" for kind, n in self._retries.most_common()]
+            log(self._store, f"requests tried again: {', '.join(parts)}")
+
+
+def _allow_many_connections() -> None:
+    """The usual limit of 1,024 open files is less than what several endpoints may be asked at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def log(store: RunStore, message: str) -> None:
-    """Append one line to run.log."""
+    """Append one line to run.log; a log that cannot be written stops no run."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    with (store.folder / "run.log").open("a", encoding="utf-8") as handle:
+    with contextlib.suppress(OSError), (store.folder / "run.log").open("a", encoding="utf-8") as handle:
         handle.write(f"{now} {message}\n")

@@ -70,7 +70,7 @@ def _measured_cell(task: TaskSummary, record: RunRecord) -> Cell | None:
     if task.estimate is None:
         return None
     head = task.estimate.headline
-    notes = list(task.warnings)
+    notes = list(task.audit)
     if task.samples_owed:
         notes.append(f"{task.samples_owed} samples are still owed")
     not_scored = {name: n for name, n in task.statuses.items() if name != "scored"}

@@ -31,13 +31,14 @@ class Overrides:
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    max_repetition: int | None = None
     extra: Mapping[str, Json] = dataclasses.field(default_factory=dict)
     omit: frozenset[str] = frozenset()
     """Fields to leave to the endpoint, for models that refuse them."""
 
     def apply(self, task: TaskSpec) -> TaskSpec:
         """The task with these settings."""
-        given = {k: getattr(self, k) for k in OMITTABLE}
+        given = {k: getattr(self, k) for k in (*OMITTABLE, "max_repetition")}
         reserved = sorted(RESERVED_FIELDS & self.extra.keys())
         if reserved:
             raise UsageError(f"--extra {reserved[0]}: evalkit sets this itself; see evalkit run --help")
@@ -150,8 +151,7 @@ def changed_fields(before: RunSpec, after: RunSpec) -> list[str]:
     """Dotted names of the fields in which two specs differ, apart from where and how fast the model is asked."""
     old, new = builtins(before), builtins(after)
     for spec in (old, new):
-        for operational in ("base_url", "api_key_env", "concurrency", "stream"):
-            spec["model"].pop(operational)
+        spec["model"].pop("endpoint")
         spec["tasks"] = {task["name"]: task for task in spec["tasks"]}
     return list(_differences(old, new, ""))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from evalkit.types import DatasetSpec, Generation, Item, Json, Leaderboard, Request, Score
+from evalkit.types import DatasetSpec, Event, Generation, Item, Json, Leaderboard, Request, Score
 
 
 class Client(Protocol):
@@ -18,8 +18,15 @@ class Client(Protocol):
     name: str
     """Model name as shown in tables."""
 
-    async def open(self) -> None:
-        """Acquire connections and check that the endpoint answers; raises `EndpointError`."""
+    @property
+    def capacity(self) -> int:
+        """How many calls of `generate` are useful at once; may change with every one that returns."""
+
+    async def open(self, report: Callable[[Event], None]) -> None:
+        """Acquire connections and check that the endpoint answers; raises `EndpointError`.
+
+        `report` hears of what changes while the client works.
+        """
 
     async def generate(self, request: Request) -> Generation:
         """Generate one sample."""
@@ -29,6 +36,9 @@ class Client(Protocol):
 
     def describe(self) -> Mapping[str, Json]:
         """What run.json keeps about the endpoint. Never contains a secret."""
+
+    def identity(self) -> Mapping[str, Json]:
+        """What the model's answers depend on beside the request: two clients that agree in it may share answers."""
 
 
 class Scorer(Protocol):

@@ -1,7 +1,8 @@
 """plan -> generate -> score: fills a run directory. Knows no provider and no benchmark.
 
 Samples are issued round by round (sample 0 of every item first), so that an interrupted run is a smaller run and not a
-run of some items only. A generation is stored before it is graded; grading never holds up requests.
+run of some items only. A generation is stored before it is graded; grading never holds up requests. How many requests
+are in flight is the client's to say, at every moment.
 """
 
 from __future__ import annotations
@@ -9,37 +10,55 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from evalkit.budget import Budget, Spending
+from evalkit.codec import digest
 from evalkit.protocols import Client, Scorer
 from evalkit.registry import build_scorers
-from evalkit.store import Key, RunStore
-from evalkit.types import Generation, Item, Request, Score, TaskSpec
+from evalkit.store import Key, ResponseCache, RunStore
+from evalkit.types import Event, Generation, Item, ModelSpec, Request, Score, TaskSpec
 
 _GRADERS = 4
 _GRADING_QUEUE = 1024
 _CACHED_ITEMS = 4096
+_TICK_S = 0.5
+_LAST_GRADES_S = 1.0
+"""How long grading may go on after the user asked to stop."""
+INTERRUPTED = "interrupted"
 
 
 class Observer(Protocol):
     """Hears of progress; the command line draws it."""
 
-    def started(self, total: int, done: int) -> None:
-        """`done` of `total` samples were stored by earlier runs."""
+    def started(self, total: int, done: int, spent: Spending) -> None:
+        """`done` of `total` samples were stored by earlier runs; `spent` keeps up with what is spent."""
 
     def sample(self, task: str, generation: Generation, score: Score) -> None:
         """One more sample is stored and graded."""
+
+    def event(self, event: Event) -> None:
+        """Something changed at the endpoint."""
+
+    def tick(self, in_flight: int) -> None:
+        """Twice a second, whatever happens."""
 
 
 class SilentObserver:
     """Says nothing."""
 
-    def started(self, total: int, done: int) -> None:
+    def started(self, total: int, done: int, spent: Spending) -> None:
         """Ignored."""
 
     def sample(self, task: str, generation: Generation, score: Score) -> None:
+        """Ignored."""
+
+    def event(self, event: Event) -> None:
+        """Ignored."""
+
+    def tick(self, in_flight: int) -> None:
         """Ignored."""
 
 
@@ -77,19 +96,31 @@ def progress_of(store: RunStore) -> tuple[int, int]:
     return planned, sum(sum(store.n_finished(task.name).values()) for task in tasks)
 
 
-async def execute(store: RunStore, client: Client, observer: Observer, stop: asyncio.Event) -> bool:
-    """Generate and grade everything owed; False if `stop` was set before the end.
+async def execute(
+    store: RunStore,
+    client: Client,
+    observer: Observer,
+    stop: asyncio.Event,
+    budget: Budget | None = None,
+    cache: ResponseCache | None = None,
+) -> str | None:
+    """Generate and grade everything owed; None if all is done, else why it ended before.
 
     Raises `AuthError` or `EndpointError` when no further request can succeed; what is stored stays stored.
     """
     planned, finished = progress_of(store)
-    observer.started(planned, finished)
-    job = _Job(store, client, build_scorers(store.record.spec), observer)
+    spending = Spending(budget or Budget(), store.record.spec.model.endpoint.prices)
+    for task in store.record.spec.tasks:
+        spending.begin_with(store.totals(task.name))
+    observer.started(planned, finished, spending)
+    job = _Job(store, client, build_scorers(store.record.spec), observer, spending, cache)
     try:
         await job.grade_leftovers()
         if finished == planned:
-            return True
-        await client.open()
+            return None
+        if (reason := spending.reached(0)) is not None:
+            return reason
+        await client.open(observer.event)
         try:
             return await job.run(owed(store), planned - finished, stop)
         finally:
@@ -101,47 +132,127 @@ async def execute(store: RunStore, client: Client, observer: Observer, stop: asy
 
 
 class _Job:
-    """One execution: request workers and graders around two queues."""
+    """One execution: requesters and graders around a queue."""
 
-    def __init__(self, store: RunStore, client: Client, scorers: Mapping[str, Scorer], observer: Observer) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        client: Client,
+        scorers: Mapping[str, Scorer],
+        observer: Observer,
+        spending: Spending,
+        cache: ResponseCache | None,
+    ) -> None:
         self.store = store
         self.client = client
         self.scorers = scorers
         self.observer = observer
+        self.spending = spending
+        self.cache = cache
         self.to_grade: asyncio.Queue[tuple[Work, Generation]] = asyncio.Queue(_GRADING_QUEUE)
+        self._requesters: set[asyncio.Task[None]] = set()
+        self._others: list[asyncio.Task[None]] = []
+        self._pending: Iterator[Work] = iter(())
+        self._n_left = 0
+        self._reason: str | None = None
+        self._identity = client.identity() if cache is not None else None
 
-    async def run(self, pending: Iterator[Work], n_pending: int, stop: asyncio.Event) -> bool:
-        concurrency = min(self.store.record.spec.model.concurrency, n_pending)
-        requesters = [asyncio.create_task(self._request(pending)) for _ in range(concurrency)]
-        graders = [asyncio.create_task(self._grade()) for _ in range(_GRADERS)]
+    async def run(self, pending: Iterator[Work], n_pending: int, stop: asyncio.Event) -> str | None:
+        """Work off what is pending; None at its end, else why it stopped before."""
+        self._pending, self._n_left = pending, n_pending
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._others = [self._start(self._grade()) for _ in range(_GRADERS)] + [self._start(self._tick())]
+        self._staff()
         stopper = asyncio.create_task(stop.wait())
         try:
-            fault = await _first_fault(requesters, graders, stopper)
-            if fault is None and not stop.is_set():
-                await self.to_grade.join()
-            if fault is not None:
-                raise fault
-            return not stop.is_set()
+            waited: set[asyncio.Future[Any]] = {self._ended, stopper}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if not self._ended.done():
+                self._reason = INTERRUPTED
+                await self._cancel(self._requesters)
+                await asyncio.wait({asyncio.ensure_future(self.to_grade.join())}, timeout=_LAST_GRADES_S)
+                return self._reason
+            self._ended.result()
+            await self._cancel(self._requesters)
+            await self.to_grade.join()
+            return self._reason
         finally:
-            for task in (*requesters, *graders, stopper):
-                task.cancel()
-            await asyncio.gather(*requesters, *graders, stopper, return_exceptions=True)
+            await self._cancel({*self._requesters, *self._others, stopper})
 
     async def grade_leftovers(self) -> None:
         """Grade generations that an interrupted run stored and did not grade."""
         for task in self.store.record.spec.tasks:
-            missing = self.store.unscored(task.name)
-            if not missing:
-                continue
-            for position, sample in missing:
+            for position, sample in self.store.unscored(task.name):
                 work = Work(task, position, self.store.item(task.name, position), sample)
                 await self._grade_one(work, self.store.generation(work.key), tell=False)
 
-    async def _request(self, pending: Iterator[Work]) -> None:
-        for work in pending:
-            generation = await self.client.generate(request_for(work, self.store.record.spec.seed))
+    # how many work ------------------------------------------------------------------------------
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _staff(self) -> None:
+        """As many requesters as the client has use for."""
+        while self._reason is None and len(self._requesters) < min(self.client.capacity, self._n_left):
+            self._requesters.add(self._start(self._request()))
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._requesters.discard(task)
+        if self._ended.done() or task.cancelled():
+            return
+        if (fault := task.exception()) is not None:
+            self._ended.set_exception(fault)
+        elif not self._requesters and (self._n_left == 0 or self._reason is not None):
+            self._ended.set_result(None)
+        else:
+            self._staff()
+
+    async def _tick(self) -> None:
+        started_s = asyncio.get_running_loop().time()
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self._staff()
+            self.observer.tick(len(self._requesters))
+            late = self.spending.out_of_time(asyncio.get_running_loop().time() - started_s)
+            if late is not None and not self._ended.done():
+                self._reason = late
+                self._ended.set_result(None)
+
+    @staticmethod
+    async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # what they do -------------------------------------------------------------------------------
+
+    async def _request(self) -> None:
+        while self._reason is None and self._n_left and len(self._requesters) <= self.client.capacity:
+            self._reason = self.spending.reached(len(self._requesters) - 1)
+            work = next(self._pending, None) if self._reason is None else None
+            if work is None:
+                self._n_left = self._n_left if self._reason else 0
+                return
+            self._n_left -= 1
+            generation = await self._generate(request_for(work, self.store.record.spec.seed))
+            self.spending.add(generation)
             self.store.put_generation(work.key, generation)
             await self.to_grade.put((work, generation))
+            self._staff()
+
+    async def _generate(self, request: Request) -> Generation:
+        if self.cache is None or self._identity is None:
+            return await self.client.generate(request)
+        key = request_key(self.store.record.spec.model, self._identity, request)
+        found = self.cache.get(key)
+        if found is not None:
+            await asyncio.sleep(0)  # a run that is wholly cached must still hear Ctrl-C
+            return found
+        generation = await self.client.generate(request)
+        self.cache.put(key, generation)
+        return generation
 
     async def _grade(self) -> None:
         while True:
@@ -173,18 +284,6 @@ def request_for(work: Work, seed: int | None) -> Request:
     )
 
 
-async def _first_fault(
-    requesters: list[asyncio.Task[None]], graders: list[asyncio.Task[None]], stopper: asyncio.Task[bool]
-) -> BaseException | None:
-    """Wait until all requesters are done, one task fails, or the run is stopped."""
-    waiting: set[asyncio.Task[None]] = set(requesters)
-    while waiting:
-        done, _ = await asyncio.wait({*waiting, *graders, stopper}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            if task is stopper:
-                return None
-            fault = task.exception()
-            if fault is not None:
-                return fault
-        waiting -= done
-    return None
+def request_key(model: ModelSpec, identity: Mapping[str, Any], request: Request) -> str:
+    """Digest of everything that defines an answer: the model, what is asked of it, and which draw it is."""
+    return digest([model.kind, model.name, identity, request.messages, request.sampling, request.sample])

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from evalkit import audit
 from evalkit.errors import StoreError, UsageError
 from evalkit.stats import STATUSES, task_estimate
 from evalkit.store import RunStore, Totals
-from evalkit.types import Status, TaskEstimate, TaskSpec
-
-GREEDY = "all samples of each item are identical, as they should be at temperature 0"
-IDENTICAL = "all samples of each item are identical: the endpoint seems to ignore temperature or seed"
+from evalkit.types import Prices, Status, TaskEstimate, TaskSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +43,8 @@ class TaskSummary:
     """Items with at least one stored sample."""
     samples_owed: int
     totals: Totals
-    warnings: tuple[str, ...]
+    audit: tuple[str, ...]
+    """What deserves a second look, in sentences (`evalkit.audit`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +54,9 @@ class RunSummary:
     run: str
     model: str
     tasks: tuple[TaskSummary, ...]
+    cost: float | None = None
+    """Of the answers that were paid for, in the currency of `prices`; None without prices."""
+    prices: Prices | None = None
 
     @property
     def n_samples(self) -> int:
@@ -73,23 +75,17 @@ def summarize(store: RunStore) -> RunSummary:
     """Estimates and totals of every task."""
     spec = store.record.spec
     totals = {task.name: store.totals(task.name) for task in spec.tasks}
-    copied = _copied(spec.tasks, totals)
+    copied = audit.copied(spec.tasks, totals)
     tasks = tuple(_task_summary(store, task, totals[task.name], copied.get(task.name)) for task in spec.tasks)
-    return RunSummary(run=store.record.id, model=spec.model.name, tasks=tasks)
-
-
-def _copied(tasks: Sequence[TaskSpec], totals: Mapping[str, Totals]) -> dict[str, str]:
-    """Tasks whose samples are copies of one text an item, and why that is so.
-
-    At temperature 0 that is how it should be. Above it, it is judged over the whole run: short answers are often
-    identical in one task without any fault.
-    """
-    repeated = [task for task in tasks if totals[task.name].n_repeated_items]
-    same = [task for task in repeated if totals[task.name].n_varied_items == 0]
-    greedy = {task.name for task in same if task.sampling.temperature == 0}
-    sampled = [task for task in repeated if task.sampling.temperature != 0]
-    ignored = {task.name for task in sampled} if all(task in same for task in sampled) else set()
-    return dict.fromkeys(greedy, GREEDY) | dict.fromkeys(ignored, IDENTICAL)
+    prices = spec.model.endpoint.prices
+    paid = [(t.paid_prompt_tokens, t.paid_completion_tokens) for t in totals.values()]
+    return RunSummary(
+        run=store.record.id,
+        model=spec.model.name,
+        tasks=tasks,
+        cost=None if prices is None else sum(prices.cost(*tokens) for tokens in paid),
+        prices=prices,
+    )
 
 
 def task_scores(store: RunStore, task: TaskSpec) -> TaskScores:
@@ -138,9 +134,8 @@ def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str |
         )
     except UsageError:
         estimate = None
-    warnings = _warnings(store, task, totals.served_models)
-    if copied:
-        warnings.append(f"{copied}; they count as one sample an item")
+    model = store.record.spec.model.name
+    found = audit.findings(task, totals, counts, model=model, n_items=store.n_items(task.name), copies=copied)
     return TaskSummary(
         task=task.name,
         title=task.title,
@@ -150,7 +145,7 @@ def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str |
         n_items_asked=n_asked,
         samples_owed=owed,
         totals=totals,
-        warnings=tuple(warnings),
+        audit=tuple(found),
     )
 
 
@@ -164,14 +159,3 @@ def _one_sample_each(scores: TaskScores) -> TaskScores:
         statuses=scores.statuses[first][:, None],
         labels=scores.labels[first][:, None],
     )
-
-
-def _warnings(store: RunStore, task: TaskSpec, served: tuple[str, ...]) -> list[str]:
-    found = []
-    if len(served) > 1:
-        found.append(f"several model ids were served: {', '.join(served)}")
-    elif served and served != (store.record.spec.model.name,):
-        found.append(f"asked for {store.record.spec.model.name}, served by {served[0]}")
-    if task.n_items is not None and store.n_items(task.name) != task.n_items:
-        found.append(f"{store.n_items(task.name)} of the benchmark's {task.n_items} items were run")
-    return found

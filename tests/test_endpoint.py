@@ -12,11 +12,11 @@ import aiohttp
 import pytest
 from support.endpoint import Endpoint, Reply, ask
 
-from evalkit.clients.http import HttpPolicy, HttpTransport
+from evalkit.clients.http import HttpTransport, RequestFailed
 from evalkit.clients.openai_chat import OpenAIChatClient
 from evalkit.clients.sse import SSEDecoder
 from evalkit.errors import UsageError
-from evalkit.types import ModelSpec
+from evalkit.types import EndpointSpec, ModelSpec
 
 
 def chunk(delta: dict[str, Any], /, finish: str | None = None, **more: Any) -> bytes:
@@ -168,18 +168,19 @@ def test_a_placeholder_key_may_be_a_word_of_the_answer(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"base_url": None}, "--base-url"),
-        ({"base_url": "http://me:secret@127.0.0.1/v1"}, "without user, password or query"),
-        ({"base_url": "http://127.0.0.1/v1?key=secret"}, "without user, password or query"),
-        ({"base_url": "127.0.0.1:8000/v1"}, "http(s)://"),
+        ({"base_urls": ()}, "--base-url"),
+        ({"base_urls": ("http://me:secret@127.0.0.1/v1",)}, "without user, password or query"),
+        ({"base_urls": ("http://127.0.0.1/v1?key=secret",)}, "without user, password or query"),
+        ({"base_urls": ("127.0.0.1:8000/v1",)}, "http(s)://"),
+        ({"base_urls": ("http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1")}, "given twice"),
         ({"api_key_env": "sk-secret"}, "name of an environment variable"),
         ({"api_key_env": "NOT_SET_ANYWHERE"}, "NOT_SET_ANYWHERE is not set"),
     ],
 )
 def test_addresses_and_keys_are_checked_before_anything_is_written(spec: dict[str, Any], words: str) -> None:
-    given = {"base_url": "http://127.0.0.1:1/v1", **spec}
+    given = {"base_urls": ("http://127.0.0.1:1/v1",), **spec}
     with pytest.raises(UsageError) as caught:
-        OpenAIChatClient(ModelSpec(kind="openai", name="m", **given))
+        OpenAIChatClient(ModelSpec(kind="openai", name="m", endpoint=EndpointSpec(**given)))
     assert words in str(caught.value) and "secret" not in str(caught.value)
 
 
@@ -207,11 +208,12 @@ def test_every_error_of_the_http_library_becomes_a_failure(
             raise AssertionError("not reached")
 
     async def once() -> Any:
-        transport = HttpTransport("http://127.0.0.1:1/v1", None, HttpPolicy(attempts=1), connections=1)
+        transport = HttpTransport("http://127.0.0.1:1/v1", None, EndpointSpec())
         monkeypatch.setattr(transport, "_send", lambda path, body: Raising())
-        return await transport.post("/x", b"{}", None)  # type: ignore[arg-type]
+        return await transport.attempt("/x", b"{}", None, lambda n: None)  # type: ignore[arg-type]
 
-    result, attempts, failure = asyncio.run(once())
-    assert (result, attempts) == (None, 1)
+    with pytest.raises(RequestFailed) as caught:
+        asyncio.run(once())
+    failure = caught.value.failure
     assert failure.kind in {"connect", "timeout", "reset"} and failure.retryable
     assert failure.message

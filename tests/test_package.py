@@ -64,6 +64,7 @@ LAYERS = [
     {"codec", "registry", "resources", "yamlfile"},
     {"tasks"},
     {"clients", "scoring", "store", "stats", "references", "boards"},
+    {"audit", "budget"},
     {"planning", "runner", "rescore", "summary"},
     {"comparison", "execution"},
     {"leaderboard"},

@@ -303,12 +303,12 @@ def test_identical_samples_are_noticed(cli: Cli, data_dir: Path) -> None:
     for script in (doubling, varied):
         with Endpoint(script) as endpoint:
             result = cli(*run_args(endpoint, data_dir, "--samples", 2, "--limit", 3, "--json"))
-        warnings[script] = " ".join(result.json["tasks"][0]["warnings"])
+        warnings[script] = " ".join(result.json["tasks"][0]["audit"])
     assert "ignore temperature or seed" in warnings[doubling]
     assert "ignore" not in warnings[varied]
     with Endpoint(doubling) as endpoint:
         greedy = cli(*run_args(endpoint, data_dir, "--samples", 2, "--limit", 3, "--temperature", 0, "--json"))
-    assert "ignore" not in " ".join(greedy.json["tasks"][0]["warnings"]), "expected at temperature 0"
+    assert "ignore" not in " ".join(greedy.json["tasks"][0]["audit"]), "expected at temperature 0"
 
 
 def test_declared_references_are_compared_at_the_end(cli: Cli, data_dir: Path) -> None:

@@ -26,7 +26,10 @@ COMMANDS = {
     "references": ("evalkit.cli.references:references", "List published reference scores."),
 }
 
-EPILOG = "Exit codes: 0 ok, 1 failed, 2 wrong usage or input, 3 the run finished with too many failed samples."
+EPILOG = (
+    "Exit codes: 0 ok, 1 failed, 2 wrong usage or input, 3 the run finished with too many failed samples, "
+    "4 the run stopped at its budget, 130 interrupted."
+)
 
 
 class LazyGroup(click.Group):

@@ -1,17 +1,21 @@
-"""Progress on standard error: a live line on a terminal, a plain line every 30 s elsewhere."""
+"""Progress on standard error: a live panel on a terminal, a plain line every 30 s elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
-from evalkit.types import Generation, Score, Status
+from evalkit.budget import Spending
+from evalkit.types import Event, EventKind, Generation, Score, Status
 
 _PLAIN_EVERY_S = 30.0
+_RECENT_S = 120.0
+"""Rates and the time left are judged by so much of the past: concurrency changes, and so does a server's load."""
+_Z = 1.96
 
 
 class Progress:
@@ -20,16 +24,20 @@ class Progress:
     def __init__(self) -> None:
         self.total = 0
         self.done = 0
+        self.in_flight = 0
+        self.concurrency = 0
         self.statuses: Counter[Status] = Counter()
+        self.retries: Counter[str] = Counter()
         self.right = 0.0
         self.n_tokens = 0
-        self._first_done = 0
-        self._started_s = time.monotonic()
+        self.change = ""
+        self._spent: Spending | None = None
+        self._past: deque[tuple[float, int, int]] = deque()
 
-    def started(self, total: int, done: int) -> None:
+    def started(self, total: int, done: int, spent: Spending) -> None:
         """The run begins with `done` samples from earlier."""
-        self.total, self.done, self._first_done = total, done, done
-        self._started_s = time.monotonic()
+        self.total, self.done, self._spent = total, done, spent
+        self._past.append((time.monotonic(), done, 0))
         self.show()
 
     def sample(self, task: str, generation: Generation, score: Score) -> None:
@@ -37,52 +45,116 @@ class Progress:
         self.done += 1
         self.statuses[score.status] += 1
         self.right += score.value or 0.0
-        self.n_tokens += generation.usage.completion_tokens or 0
+        if not generation.cached:
+            self.n_tokens += generation.n_tokens
+
+    def event(self, event: Event) -> None:
+        """Something changed at the endpoint."""
+        if event.kind is EventKind.RETRY:
+            self.retries[event.what] += 1
+            return
+        if event.kind is EventKind.CONCURRENCY:
+            self.concurrency = int(event.value)
+        self.change = event.message
+
+    def tick(self, in_flight: int) -> None:
+        """Twice a second."""
+        self.in_flight = in_flight
+        now = time.monotonic()
+        self._past.append((now, self.done, self.n_tokens))
+        while now - self._past[0][0] > _RECENT_S:
+            self._past.popleft()
         self.show()
 
     def show(self) -> None:
         """Draw; silent here."""
 
-    def line(self) -> str:
-        """The state in one line."""
-        elapsed_s = max(1e-9, time.monotonic() - self._started_s)
-        fresh = self.done - self._first_done
-        counted = fresh - self.statuses[Status.ERRORED]
-        parts = [f"{self.done}/{self.total}"]
-        if counted:
-            parts.append(f"score so far {100 * self.right / counted:.1f} %")
-        parts += [f"{n} {status}" for status, n in self.statuses.items() if status is not Status.SCORED]
-        if self.n_tokens:
-            parts.append(f"{self.n_tokens / elapsed_s:.0f} tokens/s")
-        if fresh:
-            parts.append(f"{_clock(elapsed_s * (self.total - self.done) / fresh)} left")
-        return ", ".join(parts)
+    def score(self) -> str:
+        """The running score with its error bar, or nothing yet.
+
+        The bar is that of a share of so many samples (Agresti and Coull 1998), an upper bound of the noise of sampling
+        on the same items; the table at the end has both error bars.
+        """
+        n = sum(self.statuses.values()) - self.statuses[Status.ERRORED]
+        if not n:
+            return ""
+        p = (self.right + _Z**2 / 2) / (n + _Z**2)
+        half = _Z * (p * (1 - p) / (n + _Z**2)) ** 0.5
+        return f"score so far {100 * self.right / n:.1f} % ± {100 * half:.1f}"
+
+    def rates(self) -> list[str]:
+        """Tokens a second, requests in flight, cost."""
+        elapsed_s, _, tokens = self._recent()
+        parts = [f"{tokens / elapsed_s:,.0f} tokens/s"] if tokens else []
+        if self.concurrency:
+            parts.append(f"{self.in_flight} of {self.concurrency} requests in flight")
+        if self._spent is not None and self._spent.cost is not None:
+            parts.append(f"cost {self._spent.cost:.4g} {self._spent.currency}")
+        return parts
+
+    def troubles(self) -> list[str]:
+        """Samples without a score, and requests tried again, by kind."""
+        parts = [f"{n:,} {status}" for status, n in self.statuses.items() if status is not Status.SCORED]
+        if self.retries:
+            parts.append("tried again: " + ", ".join(f"{kind} {n:,}" for kind, n in self.retries.most_common(6)))
+        return parts
+
+    def left(self) -> str:
+        """The time left at the recent pace."""
+        elapsed_s, done, _ = self._recent()
+        return f"{_clock(elapsed_s * (self.total - self.done) / done)} left" if done and self.total > self.done else ""
+
+    def _recent(self) -> tuple[float, int, int]:
+        """(seconds, samples, tokens) of the recent past."""
+        if not self._past:
+            return 1.0, 0, 0
+        then, done, tokens = self._past[0]
+        return max(1e-3, time.monotonic() - then), self.done - done, self.n_tokens - tokens
 
 
 class PlainProgress(Progress):
     """For logs and pipes."""
 
-    _shown_s = -_PLAIN_EVERY_S
+    _shown_s = float("-inf")
 
     def show(self) -> None:
-        """One line every 30 s, and at the end."""
-        now = time.monotonic()
-        if now - self._shown_s >= _PLAIN_EVERY_S or self.done == self.total:
-            self._shown_s = now
-            print(self.line(), file=sys.stderr, flush=True)
+        """One line every 30 s."""
+        if time.monotonic() - self._shown_s >= _PLAIN_EVERY_S:
+            self.write()
+
+    def write(self) -> None:
+        """The state in one line."""
+        self._shown_s = time.monotonic()
+        done = f"{self.done:,}/{self.total:,}"
+        parts = [done, self.score(), *self.rates(), *self.troubles(), self.left(), self.change]
+        print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
 
 
 class LiveProgress(Progress):
-    """For terminals."""
+    """For terminals: redrawn in place."""
 
-    def __init__(self, bar: Any) -> None:
+    def __init__(self, live: Any) -> None:
         super().__init__()
-        self._bar = bar
-        self._row = bar.add_task("", total=1)
+        self._live = live
 
     def show(self) -> None:
-        """Move the bar."""
-        self._bar.update(self._row, total=max(1, self.total), completed=self.done, description=self.line())
+        """Redraw."""
+        self._live.update(self.panel(), refresh=True)
+
+    def panel(self) -> Any:
+        """A bar and up to three lines."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        head = Table.grid(padding=(0, 2))
+        share = self.done / self.total if self.total else 0.0
+        bar = ProgressBar(total=max(1, self.total), completed=self.done, width=24)
+        head.add_row(bar, f"{self.done:,}/{self.total:,}", f"{100 * share:.0f} %", self.score(), self.left())
+        lines = [", ".join(self.rates()), ", ".join(self.troubles()), self.change]
+        texts = [Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in lines if line]
+        return Group(head, *texts)
 
 
 @contextlib.contextmanager
@@ -91,15 +163,17 @@ def progress(quiet: bool) -> Iterator[Progress]:
     if quiet:
         yield Progress()
     elif not sys.stderr.isatty():
-        yield PlainProgress()
+        plain = PlainProgress()
+        yield plain
+        plain.write()
     else:
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn
-        from rich.progress import Progress as Bars
+        from rich.live import Live
 
-        console = Console(stderr=True)
-        with Bars(BarColumn(bar_width=24), TextColumn("{task.description}"), console=console) as bar:
-            yield LiveProgress(bar)
+        with Live(console=Console(stderr=True), auto_refresh=False) as live:
+            shown = LiveProgress(live)
+            yield shown
+            shown.show()
 
 
 def _clock(seconds: float) -> str:

@@ -48,9 +48,9 @@ def quickstart(out: Path, gguf: Path | None, limit: int | None, quiet: bool, as_
     with store:
         note(f"run directory: {store.folder}")
         with progress(quiet) as shown:
-            summary, complete = run_to_end(store, shown, client)
-        if not complete:
-            note(f"interrupted; resume with: evalkit run --resume {store.folder}")
+            summary, stopped = run_to_end(store, shown, client)
+        if stopped is not None:
+            note(f"{stopped}; resume with: evalkit run --resume {store.folder}")
             return EXIT_INTERRUPTED
         comparisons = compare_store(store, board.references, load_references())
         files = _write_files(store, board)
@@ -79,7 +79,6 @@ def _spec(board: Board, gguf: Path | None, limit: int | None) -> RunSpec:
         model=ModelSpec(
             kind="local",
             name=gguf.stem if gguf else MODEL,
-            concurrency=1,
             options={"gguf": str(gguf)} if gguf else {},
         ),
         limit=limit,

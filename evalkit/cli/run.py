@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -12,9 +11,10 @@ import click
 from click.core import ParameterSource
 
 from evalkit import boards
+from evalkit.budget import Budget, Spending
 from evalkit.cli.common import data_options, json_option, note, print_json, split_names, tasks_dir_option
+from evalkit.cli.endpoint import ENDPOINT_OPTIONS, duration, endpoint_of, endpoint_options, profile_of
 from evalkit.cli.progress import progress
-from evalkit.clients import DEFAULT_KEY_ENV
 from evalkit.clients.build import build, parse_model
 from evalkit.codec import read_json
 from evalkit.comparison import compare_store
@@ -23,40 +23,54 @@ from evalkit.execution import run_to_end
 from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
 from evalkit.references import load_references, resolve_model
 from evalkit.report.terminal import print_comparisons, print_summary
+from evalkit.runner import INTERRUPTED
 from evalkit.store import RunStore
 from evalkit.summary import RunSummary
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
-from evalkit.types import ModelSpec, RunRecord, RunSpec, Status, TaskSpec
+from evalkit.types import LEAST_REPETITION, ModelSpec, RunRecord, RunSpec, Status, TaskSpec
 
 FAILED_SHARE = 0.02
 EXIT_FAILED_SAMPLES = 3
+EXIT_BUDGET = 4
 EXIT_INTERRUPTED = 130
 _MAY_GROW = frozenset({"samples", "limit"})
-_MAY_MOVE = frozenset({"base_url", "api_key_env", "concurrency", "stream"})
-"""What a resumed run may change: where and how fast the model is asked, never what it is asked."""
-_NOT_ASKED_AGAIN = frozenset({"data_dir", "trusted", "task_folders", "out", "retry", "extend"})
-"""Where items come from and the run goes: both are settled when a run is resumed."""
+_NOT_ASKED_AGAIN = frozenset(
+    {"data_dir", "trusted", "task_folders", "out", "retry", "extend"}
+    | {"max_cost", "max_tokens_total", "max_time", "cache"}
+)
+"""Settled when a run is resumed (where items come from and the run goes), or not part of what it asks for."""
 
 
 @click.command()
 @click.argument("names", metavar="[TASK|RUN.JSON]...", nargs=-1)
 @click.option("--suite", help="Run all tasks of this board.")
 @click.option("-m", "--model", metavar="KIND:NAME", help="For example openai:deepseek-r1, local:smollm2, fake:x.")
-@click.option("--base-url", envvar="EVALKIT_BASE_URL", help="Endpoint of an openai: model, ending in /v1 or the like.")
-@click.option("--api-key-env", default=DEFAULT_KEY_ENV, show_default=True, help="Variable that holds the API key.")
 @click.option("--gguf", type=click.Path(path_type=Path), help="Model file for local: models.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N items of each task.")
 @click.option("-k", "--samples", type=click.IntRange(1), help="Samples per item; default from the task.")
 @click.option("--temperature", type=click.FloatRange(0), help="Default from the task, as the next two.")
 @click.option("--top-p", type=click.FloatRange(0, 1))
 @click.option("--max-tokens", type=click.IntRange(1), help="Token limit of an answer, reasoning included.")
+@click.option(
+    "--max-repetition",
+    type=click.IntRange(LEAST_REPETITION),
+    metavar="N",
+    help="End an answer whose last N characters only repeat themselves; off by default.",
+)
 @click.option("--omit", multiple=True, type=click.Choice(OMITTABLE), help="Do not send this; may be repeated.")
-@click.option("--limit-parameter", default="max_tokens", show_default=True, help="Body field of the token limit.")
+@click.option("--limit-parameter", help="Body field of the token limit; default max_tokens.")
 @click.option("--extra", multiple=True, metavar="KEY=JSON", help="Further body field; may be repeated.")
 @click.option("--seed", type=int, help="Sample j is sent with seed + j. Without it no seed is sent.")
-@click.option("--concurrency", type=click.IntRange(1), default=16, show_default=True, help="Requests in flight.")
-@click.option("--stream/--no-stream", default=True, show_default=True)
+@endpoint_options
+@click.option("--max-cost", type=click.FloatRange(0, min_open=True), help="Stop at this cost; prices from --profile.")
+@click.option("--max-tokens-total", type=click.IntRange(1), help="Stop at so many tokens, prompts included.")
+@click.option("--max-time", metavar="TIME", callback=duration, help="Stop after so long: seconds, or 90s, 15m, 1h30m.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of answers that runs share: an identical request is not sent twice.",
+)
 @click.option("--against", help="Reference models, declared before the run: o1,deepseek-r1.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Finish this run directory.")
@@ -82,6 +96,7 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
     else:
         spec = build_spec(names, options)
         client = build(spec.model)
+        Spending(budget_of(options), spec.model.endpoint.prices)
         store = create_run(spec, options["out"], loader, client.describe())
     with store:
         note(f"run directory: {store.folder}")
@@ -89,14 +104,22 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
             extend_run(store, loader, samples=options["samples"], limit=options["limit"])
         if again:
             store.owe(again)
-        return finish(store, quiet, as_json, fresh=resume is None)
+        budget = budget_of(options)
+        return finish(store, quiet, as_json, fresh=resume is None, budget=budget, cache=options["cache"])
 
 
-def finish(store: RunStore, quiet: bool, as_json: bool, *, fresh: bool) -> int:
+def budget_of(options: dict[str, Any]) -> Budget:
+    """What this command may spend."""
+    return Budget(cost=options["max_cost"], tokens=options["max_tokens_total"], time_s=options["max_time"])
+
+
+def finish(
+    store: RunStore, quiet: bool, as_json: bool, *, fresh: bool, budget: Budget | None = None, cache: Path | None = None
+) -> int:
     """Fill the run, print its results, and return the exit code; `fresh` if this command made the directory."""
     try:
         with progress(quiet) as shown:
-            summary, complete = run_to_end(store, shown)
+            summary, stopped = run_to_end(store, shown, budget=budget, cache=cache)
     except UnknownName:
         if fresh:  # the model was never there: nothing was asked, and nothing can be resumed
             shutil.rmtree(store.folder)
@@ -106,15 +129,16 @@ def finish(store: RunStore, quiet: bool, as_json: bool, *, fresh: bool) -> int:
         raise
     if as_json:
         print_json(summary)
-    elif complete or summary.n_samples:
+    elif stopped is None or summary.n_samples:
         print_summary(summary)
-        if complete and store.record.spec.references:
+        if stopped is None and store.record.spec.references:
             models = store.record.spec.references
             print_comparisons(compare_store(store, models, load_references()), details=False)
             note(f"\nevery verdict in words, with sources: evalkit compare {store.folder}")
-    if not complete:
-        note(f"interrupted with {summary.samples_owed} samples owed; resume with: evalkit run --resume {store.folder}")
-        return EXIT_INTERRUPTED
+    if stopped is not None:
+        owed = f"{summary.samples_owed:,} samples owed"
+        note(f"stopped: {stopped}; {owed}; resume with: evalkit run --resume {store.folder}")
+        return EXIT_INTERRUPTED if stopped == INTERRUPTED else EXIT_BUDGET
     return _failed_samples(store, summary)
 
 
@@ -125,23 +149,12 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
     tasks = _tasks(names, options)
     if not options["model"]:
         raise UsageError("which model? Give --model KIND:NAME, for example --model openai:deepseek-r1 --base-url URL")
-    kind, name = parse_model(options["model"])
-    gguf = options["gguf"]
-    model = ModelSpec(
-        kind=kind,
-        name=name,
-        base_url=options["base_url"],
-        api_key_env=options["api_key_env"],
-        stream=options["stream"],
-        concurrency=1 if kind == "local" else options["concurrency"],
-        limit_parameter=options["limit_parameter"],
-        options={"gguf": str(gguf)} if gguf else {},
-    )
     overrides = Overrides(
         samples=options["samples"],
         temperature=options["temperature"],
         top_p=options["top_p"],
         max_tokens=options["max_tokens"],
+        max_repetition=options["max_repetition"],
         extra=dict(_pair(text) for text in options["extra"]),
         omit=frozenset(options["omit"]),
     )
@@ -150,11 +163,24 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
         references = references or boards.find(options["suite"]).references
     return RunSpec(
         tasks=tuple(overrides.apply(task) for task in tasks),
-        model=model,
+        model=_model(options),
         limit=options["limit"],
         seed=options["seed"],
         board=options["suite"],
         references=references,
+    )
+
+
+def _model(options: dict[str, Any]) -> ModelSpec:
+    kind, name = parse_model(options["model"])
+    gguf = options["gguf"]
+    profile = profile_of(options)
+    return ModelSpec(
+        kind=kind,
+        name=name,
+        limit_parameter=options["limit_parameter"] or (profile and profile.limit_parameter) or "max_tokens",
+        options={"gguf": str(gguf)} if gguf else {},
+        endpoint=endpoint_of(options, profile),
     )
 
 
@@ -188,7 +214,7 @@ def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> Ru
     if options["model"]:
         changed = changed_fields(before, build_spec(names, options))
     else:
-        allowed = _MAY_MOVE | _NOT_ASKED_AGAIN | (_MAY_GROW if options["extend"] else frozenset())
+        allowed = ENDPOINT_OPTIONS | _NOT_ASKED_AGAIN | (_MAY_GROW if options["extend"] else frozenset())
         changed = sorted("--" + key.replace("_", "-") for key in given - allowed)
     if changed:
         store.close()
@@ -196,8 +222,7 @@ def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> Ru
             f"{folder} was made with its own settings, and these would change them: {', '.join(changed)}. "
             f"Resume it without them, or start a new run."
         )
-    moved = {key: options[key] for key in given & _MAY_MOVE}
-    store.use_model(dataclasses.replace(before.model, **moved))
+    store.use_endpoint(endpoint_of(options, profile_of(options), before.model.endpoint))
     return store
 
 

@@ -1,80 +1,130 @@
-"""The one place where aiohttp is used and where its errors become ours.
+"""The one place where aiohttp is used and where its errors become ours: one attempt at one address.
 
-Policies, outermost first: `post` retries what a second attempt can mend (429, 5xx, resets, time-outs) with
-exponential backoff and jitter, honouring Retry-After; `_attempt` maps every exception and status to a `Failure`.
-Authentication failures raise, since no other request can succeed.
+Every exception and status becomes a `RequestFailed` with a `Failure`. What no other request can mend either (a refused
+key, no credit, an unknown model) raises instead. Time is limited by signs of life, never in total: see `Arrival`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import os
-import random
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import TypeVar
 
 import aiohttp
 
+from evalkit.clients.limits import pause_s
 from evalkit.errors import AuthError, EndpointError
-from evalkit.types import Failure
+from evalkit.types import EndpointSpec, Failure
 
 T = TypeVar("T")
-
-Reader = Callable[[AsyncIterator[bytes], str, float], Awaitable[T]]
-"""Gets the body's pieces, the content type, and when the request was sent (`time.perf_counter()` seconds)."""
 
 _SECRET_CHARS = 8
 _LISTING_BYTES = 4 * 2**20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_NO_CREDIT = ("insufficient_quota", "insufficient balance")
+"""What providers write beside a 429 that waiting does not mend."""
 
+SLOW_DOWN = frozenset({"http_429"})
+UNAVAILABLE = frozenset(
+    {"connect", "reset", "timeout"} | {f"http_{status}" for status in (502, 503, 504, 520, 522, 524, 529)}
+)
+"""Kinds of failure that speak of the server rather than of one request."""
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpPolicy:
-    """Time-outs in seconds and retry limits."""
-
-    connect_s: float = 10.0
-    first_byte_s: float = 3600.0
-    """Until the response head: a non-streaming answer takes as long as the generation does."""
-    idle_s: float = 600.0
-    """Between two pieces of a body; keep-alive comments count as life."""
-    attempts: int = 6
-    backoff_s: float = 0.5
-    backoff_max_s: float = 60.0
 
 
 class RequestFailed(Exception):
     """One attempt failed; carries the failure as data. Never leaves `clients/`."""
 
-    def __init__(self, failure: Failure, retry_after_s: float | None = None) -> None:
+    def __init__(self, failure: Failure, wait_s: float | None = None) -> None:
         super().__init__(failure.message)
         self.failure = failure
-        self.retry_after_s = retry_after_s
+        self.wait_s = wait_s
+        """How long the endpoint asks to be left alone."""
+
+
+class Arrival:
+    """A response body on its way, piece by piece, and the clock that runs meanwhile.
+
+    The reader says what counts as life (`alive`: a whole line, not a byte, or an endpoint could keep a request for
+    ever) and when the first token has come (`began`), from when on the limit between tokens holds.
+    """
+
+    __slots__ = ("_loop", "_received", "_response", "_rewound_s", "_spec", "_watch", "has_token", "started_s")
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        spec: EndpointSpec,
+        watch: asyncio.Timeout,
+        started_s: float,
+        received: Callable[[int], None],
+    ) -> None:
+        self._response = response
+        self._spec = spec
+        self._watch = watch
+        self._received = received
+        self._loop = asyncio.get_running_loop()
+        self._rewound_s = self._loop.time()
+        self.started_s = started_s
+        """`time.perf_counter()` when the request was sent."""
+        self.has_token = False
+
+    @property
+    def content_type(self) -> str:
+        """As the endpoint states it."""
+        return self._response.headers.get("Content-Type", "")
+
+    @property
+    def limit_s(self) -> float:
+        """Longest silence at this point."""
+        return self._spec.idle_s if self.has_token else self._spec.first_token_s
+
+    def began(self) -> None:
+        """The first token came."""
+        self.has_token = True
+        self._rewind(self._loop.time())
+
+    def alive(self) -> None:
+        """A sign of life came: the clock starts anew."""
+        now = self._loop.time()
+        if now - self._rewound_s > min(1.0, self.limit_s / 10):  # moving a timer costs more than comparing
+            self._rewind(now)
+
+    def _rewind(self, now: float) -> None:
+        self._rewound_s = now
+        self._watch.reschedule(now + self.limit_s)
+
+    async def piece(self) -> bytes:
+        """The next bytes of the body; none at its end."""
+        piece: bytes = await self._response.content.readany()
+        self._received(len(piece))
+        return piece
+
+
+Reader = Callable[[Arrival], Awaitable[T]]
+"""Makes a result of a body; raises `RequestFailed` for one that is no answer."""
 
 
 class HttpTransport:
     """A connection pool to one base URL. The key is held in memory only and sent as a bearer token."""
 
-    def __init__(self, base_url: str, api_key: str | None, policy: HttpPolicy, connections: int) -> None:
+    def __init__(self, base_url: str, api_key: str | None, spec: EndpointSpec) -> None:
         self.base_url = base_url.rstrip("/")
-        self.policy = policy
+        self.spec = spec
         self._key = api_key
-        self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        """Create the pool."""
+        """Create the pool. How many connections there are is decided by who calls `attempt`."""
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.policy.connect_s, sock_read=None)
-        connector = aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.spec.connect_s, sock_read=None)
+        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
         self._session = aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector)
 
     async def close(self) -> None:
@@ -83,14 +133,14 @@ class HttpTransport:
             await self._session.close()
             self._session = None
 
-    async def get_json(self, path: str, timeout_s: float = 10.0) -> object | None:
+    async def get_json(self, path: str) -> object | None:
         """GET once; None if the endpoint has no such page or this key may not see it (403: keys limited to chat).
 
         Raises `AuthError` on 401 and `EndpointError` if it cannot be reached.
         """
         session = self._require()
         try:
-            async with asyncio.timeout(timeout_s), session.get(self.base_url + path) as response:
+            async with asyncio.timeout(self.spec.connect_s), session.get(self.base_url + path) as response:
                 if response.status == 401:
                     raise self._auth_error(response.status, await response.text())
                 if response.status != 200:
@@ -102,70 +152,54 @@ class HttpTransport:
         except (aiohttp.ClientError, OSError, TimeoutError) as fault:
             raise EndpointError(f"cannot reach {self.base_url}: {self.label(_reason(fault))}") from fault
 
-    async def post(self, path: str, body: bytes, read: Reader[T]) -> tuple[T | None, int, Failure | None]:
-        """POST JSON and let `read` make a result of the body; retried as the policy says.
+    async def attempt(
+        self, path: str, body: bytes, read: Reader[T], received: Callable[[int], None], n_tokens: float = 0
+    ) -> tuple[T, float | None]:
+        """POST JSON once and let `read` make a result of the body; gives it with the pause that the endpoint asks for.
 
-        Returns (result, attempts, failure). `read` raises `RequestFailed` for bodies that are not an answer.
+        `received` hears of every piece. Raises `RequestFailed`, `AuthError` or `EndpointError`.
         """
-        for attempt in range(1, self.policy.attempts + 1):
-            try:
-                return await self._attempt(path, body, read), attempt, None
-            except RequestFailed as fault:
-                if not fault.failure.retryable or attempt == self.policy.attempts:
-                    said = self.label(fault.failure.message)
-                    return None, attempt, dataclasses.replace(fault.failure, message=said)
-                await asyncio.sleep(self._delay_s(attempt, fault.retry_after_s))
-        raise AssertionError("attempts is at least 1")
-
-    async def _attempt(self, path: str, body: bytes, read: Reader[T]) -> T:
         started_s = time.perf_counter()
+        arrival: Arrival | None = None
         try:
-            async with asyncio.timeout(None) as watch:
-                loop = asyncio.get_running_loop()
-                watch.reschedule(loop.time() + self.policy.first_byte_s)
-                async with self._send(path, body) as response:
-                    if response.status != 200:
-                        raise self._status_failure(response, await _read_some(response))
-                    pieces = self._pieces(response, watch)
-                    return await read(pieces, response.headers.get("Content-Type", ""), started_s)
+            async with asyncio.timeout(self.spec.first_token_s) as watch, self._send(path, body) as response:
+                if response.status != 200:
+                    raise self._status_failure(response, await _read_some(response))
+                arrival = Arrival(response, self.spec, watch, started_s, received)
+                return await read(arrival), pause_s(response.headers, time.time(), n_tokens)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLError) as fault:
-            raise RequestFailed(Failure(kind="connect", message=_reason(fault), retryable=True)) from fault
+            raise RequestFailed(self._failure("connect", _reason(fault))) from fault
         except TimeoutError:
-            raise RequestFailed(Failure(kind="timeout", message="no data in time", retryable=True)) from None
+            raise RequestFailed(self._failure("timeout", _silence(arrival, self.spec))) from None
         except (aiohttp.ClientError, OSError) as fault:
-            raise RequestFailed(Failure(kind="reset", message=_reason(fault), retryable=True)) from fault
+            raise RequestFailed(self._failure("reset", _reason(fault))) from fault
 
     def _send(self, path: str, body: bytes) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Redirects are not followed: the key and the questions go where the user said, and nowhere else."""
         headers = {"Content-Type": "application/json"}
         return self._require().post(self.base_url + path, data=body, headers=headers, allow_redirects=False)
 
-    async def _pieces(self, response: aiohttp.ClientResponse, watch: asyncio.Timeout) -> AsyncIterator[bytes]:
-        loop = asyncio.get_running_loop()
-        while True:
-            watch.reschedule(loop.time() + self.policy.idle_s)
-            piece = await response.content.readany()
-            if not piece:
-                return
-            yield piece
-
     def _status_failure(self, response: aiohttp.ClientResponse, text: str) -> RequestFailed:
-        if response.status in (401, 403):
-            raise self._auth_error(response.status, text)
-        said = error_message(text) or str(response.reason)
+        status, said = response.status, error_message(text) or str(response.reason)
+        if status == 401:
+            raise self._auth_error(status, text)
+        if status == 402 or (status == 429 and any(words in text.casefold() for words in _NO_CREDIT)):
+            raise EndpointError(f"{self.base_url} has no credit left for this key ({status}: {self.label(said)})")
         if "Location" in response.headers:
             said = f"redirects to {response.headers['Location'][:200]}: give the final address as --base-url"
-        failure = Failure(
-            kind=f"http_{response.status}",
-            message=said,
-            retryable=response.status in RETRYABLE_STATUS,
-        )
-        return RequestFailed(failure, _retry_after_s(response.headers))
+        failure = self._failure(f"http_{status}", said, retryable=status in RETRYABLE_STATUS)
+        return RequestFailed(failure, pause_s(response.headers, time.time()))
+
+    def _failure(self, kind: str, message: str, retryable: bool = True) -> Failure:
+        return Failure(kind=kind, message=self.label(message), retryable=retryable)
 
     def _auth_error(self, status: int, text: str) -> AuthError:
-        said = self.label(error_message(text))
+        return self.refused_key(f"{status}: {error_message(text)}".removesuffix(": "))
+
+    def refused_key(self, said: str) -> AuthError:
+        """What to raise when the key is not accepted."""
         return AuthError(
-            f"{self.base_url} refused the key ({status}{': ' + said if said else ''}); "
+            f"{self.base_url} refused the key ({self.label(said)}); "
             f"set the key's environment variable (see --api-key-env)"
         )
 
@@ -179,12 +213,6 @@ class HttpTransport:
     def label(self, text: str) -> str:
         """`redact`, without control characters: for what is shown in a terminal."""
         return _CONTROL.sub(" ", self.redact(text))
-
-    def _delay_s(self, attempt: int, retry_after_s: float | None) -> float:
-        if retry_after_s is not None:
-            return min(retry_after_s, 600.0) + random.uniform(0, 0.25)
-        ceiling = min(self.policy.backoff_max_s, self.policy.backoff_s * 2 ** (attempt - 1))
-        return random.uniform(ceiling / 2, ceiling)
 
     def _require(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -215,11 +243,10 @@ async def _read_some(response: aiohttp.ClientResponse, limit: int = 65_536) -> s
     return b"".join(parts).decode("utf-8", "replace")
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    try:
-        return max(0.0, float(headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return None
+def _silence(arrival: Arrival | None, spec: EndpointSpec) -> str:
+    if arrival is None or not arrival.has_token:
+        return f"no token within {spec.first_token_s:g} s"
+    return f"no sign of life for {spec.idle_s:g} s in the middle of the answer"
 
 
 def _reason(fault: BaseException) -> str:

@@ -9,19 +9,19 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from evalkit.clients import weights
-from evalkit.clients.http import HttpPolicy
 from evalkit.clients.openai_chat import OpenAIChatClient
 from evalkit.codec import file_digest
 from evalkit.errors import EndpointError, MissingExtra, UsageError
-from evalkit.types import Generation, Json, ModelSpec, Request
+from evalkit.types import Event, Generation, Json, ModelSpec, Request
 
 _START_LIMIT_S = 180.0
 _STOP_LIMIT_S = 10.0
+_IDLE_S = 900.0
 DEFAULT_CONTEXT = 4096
 _MAX_THREADS = 8
 """More do not help models small enough to be embedded."""
@@ -37,12 +37,21 @@ class LocalClient:
         self.name = spec.name
         if importlib.util.find_spec("xllamacpp") is None:
             raise MissingExtra("the embedded model server", "local")
-        self._spec = dataclasses.replace(spec, api_key_env=None)
+        self._spec = spec
         self._gguf = _model_file(spec)
         self._context = int(spec.options.get("context") or DEFAULT_CONTEXT)
         self._threads = int(spec.options.get("threads") or min(_MAX_THREADS, _usable_cores()))
         self._process: asyncio.subprocess.Process | None = None
         self._inner: OpenAIChatClient | None = None
+
+    @property
+    def capacity(self) -> int:
+        """One: with more slots llama.cpp's answers depend on what else is in flight."""
+        return 1
+
+    def identity(self) -> Mapping[str, Json]:
+        """Everything that its answers depend on."""
+        return {key: value for key, value in self.describe().items() if key != "threads"}
 
     def describe(self) -> Mapping[str, Json]:
         """Runtime, weights and the settings that make answers reproducible."""
@@ -56,7 +65,7 @@ class LocalClient:
             "threads": self._threads,
         }
 
-    async def open(self) -> None:
+    async def open(self, report: Callable[[Event], None]) -> None:
         """Start the server and wait until it answers; raises `EndpointError` with its last words."""
         _require_avx2()
         log = tempfile.TemporaryFile()  # noqa: SIM115 - the server writes to it for as long as it lives
@@ -76,9 +85,11 @@ class LocalClient:
             raise EndpointError(f"the embedded server did not start: {words[0] if words else 'no message'}") from None
         finally:
             log.close()
-        spec = dataclasses.replace(self._spec, base_url=f"{url}/v1")
-        self._inner = OpenAIChatClient(spec, HttpPolicy(idle_s=900.0))
-        await self._inner.open()
+        endpoint = dataclasses.replace(
+            self._spec.endpoint, base_urls=(f"{url}/v1",), api_key_env=None, concurrency=1, idle_s=_IDLE_S
+        )
+        self._inner = OpenAIChatClient(dataclasses.replace(self._spec, endpoint=endpoint))
+        await self._inner.open(report)
 
     async def close(self) -> None:
         """Stop the server."""

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 class SSEDecoder:
     """Incremental decoder of the subset that chat endpoints use: one `data:` line per event."""
 
-    __slots__ = ("_begun", "_rest")
+    __slots__ = ("_begun", "_rest", "n_lines")
 
     def __init__(self) -> None:
         self._rest = b""
         self._begun = False
+        self.n_lines = 0
+        """Whole lines so far, empty ones and comments included."""
 
     @property
     def n_pending(self) -> int:
@@ -32,6 +34,7 @@ class SSEDecoder:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, self._rest = data.split(b"\n")
         self._rest += held
+        self.n_lines += len(lines)
         for line in lines:
             if line.startswith(b"data:"):
                 yield line[5:].strip()

@@ -58,8 +58,13 @@ def print_summary(summary: RunSummary) -> None:
     for task in summary.tasks:
         if task.estimate and task.estimate.secondary:
             _say(out, f"[dim]{escape(task.task)}: {fmt.secondary(task.estimate)}[/dim]")
-        for warning in task.warnings:
-            _say(out, f"[yellow]note[/yellow] {escape(task.task)}: {escape(warning)}")
+    for task in summary.tasks:
+        for finding in task.audit:
+            _say(out, f"[yellow]audit[/yellow] {escape(task.task)}: {escape(finding)}")
+    if not any(task.audit for task in summary.tasks):
+        _say(out, "[dim]audit: nothing dropped, cut off, refused, empty, repeated or served by another model[/dim]")
+    if summary.cost is not None and summary.prices is not None:
+        _say(out, f"cost: {summary.cost:.4g} {escape(summary.prices.currency)}")
 
 
 def print_comparisons(comparisons: Sequence[Comparison], details: bool = True) -> None:

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 
 from evalkit.types import Generation, Score, Status
 
-FINISHED_BY_LIMIT = frozenset({"length", "max_tokens", "model_length", "max_output_tokens"})
+CUT_SHORT = {
+    **dict.fromkeys(("length", "max_tokens", "model_length", "max_output_tokens"), "token limit reached"),
+    "repetition": "the text only repeats itself",
+}
+"""Finish reasons of a text that its model did not end, and what to say of it."""
 REFUSED_BY_FILTER = frozenset({"content_filter", "refusal"})
 _REFUSAL = re.compile(
     r"^\W*(?:i(?:'m| am) sorry,? but|sorry,? but|i (?:can(?:no|')t|am unable to) (?:help|assist|comply|answer))",
@@ -50,11 +54,11 @@ def grade(
     early = _without_answer(generation)
     if early is not None:
         return Score(status=early[0], reason=early[1], scorer=scorer)
-    cut = (generation.finish_reason or "").lower() in FINISHED_BY_LIMIT
+    cut = CUT_SHORT.get((generation.finish_reason or "").lower())
     found = extract(generation.answer)
     if found is None or (cut and not found.conclusive):
         if cut:
-            return Score(status=Status.TRUNCATED, reason="token limit reached before an answer", scorer=scorer)
+            return Score(status=Status.TRUNCATED, reason=f"{cut} before an answer", scorer=scorer)
         if _REFUSAL.match(generation.answer):
             return Score(status=Status.REFUSED, reason="the text declines to answer", scorer=scorer)
         reason = "no answer found in the text" if generation.answer.strip() else "the answer is empty"
@@ -71,5 +75,6 @@ def _without_answer(generation: Generation) -> tuple[Status, str] | None:
     if (generation.finish_reason or "").lower() in REFUSED_BY_FILTER:
         return Status.REFUSED, f"finish reason {generation.finish_reason}"
     if not generation.reasoning_closed:
-        return Status.TRUNCATED, "the reasoning never ended"
+        cut = CUT_SHORT.get((generation.finish_reason or "").lower())
+        return Status.TRUNCATED, "the reasoning never ended" + (f": {cut}" if cut else "")
     return None

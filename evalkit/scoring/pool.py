@@ -31,6 +31,7 @@ class WorkerPool:
         self._limit_s = limit_s
         self._workers = workers or min(4, os.cpu_count() or 1)
         self._pool: ProcessPool | None = None
+        self._closed = False
         self._lock = threading.Lock()
 
     def run(self, job: Callable[..., Any], *args: Any) -> Any:
@@ -41,12 +42,15 @@ class WorkerPool:
             raise JobFailed(f"no result within {self._limit_s:g} s") from None
         except ProcessExpired as fault:
             raise JobFailed(f"the worker died (exit code {fault.exitcode})") from None
+        except (concurrent.futures.CancelledError, RuntimeError):
+            raise JobFailed("grading was stopped") from None
         except (MemoryError, RecursionError) as fault:
             raise JobFailed(type(fault).__name__) from None
 
     def close(self) -> None:
-        """Kill the workers."""
+        """Kill the workers, for good."""
         with self._lock:
+            self._closed = True  # a thread that is still grading must not start another one
             if self._pool is not None:
                 self._pool.stop()  # type: ignore[no-untyped-call]
                 self._pool.join()
@@ -54,6 +58,8 @@ class WorkerPool:
 
     def _started(self) -> ProcessPool:
         with self._lock:
+            if self._closed:
+                raise JobFailed("grading was stopped")
             if self._pool is None:
                 self._pool = ProcessPool(
                     max_workers=self._workers,

@@ -22,7 +22,7 @@ _MAX_QUEUED = 20_000
 
 # Samples are keyed in the order in which they are issued, so writing is appending; texts stand in a table of their own,
 # so that counting and estimating never read them.
-_TABLES = """
+TABLES = """
 CREATE TABLE IF NOT EXISTS items(
   task INTEGER NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, cluster TEXT, body BLOB NOT NULL,
   PRIMARY KEY(task, position)) WITHOUT ROWID;
@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS samples(
   task INTEGER NOT NULL, sample INTEGER NOT NULL, item INTEGER NOT NULL, owed INTEGER NOT NULL,
   status TEXT, value REAL, answer TEXT, step TEXT, reason TEXT, scorer TEXT,
   finish_reason TEXT, served_model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, reasoning_tokens INTEGER,
-  reasoning_estimated INTEGER NOT NULL, latency_s REAL, ttft_s REAL, text_digest INTEGER,
+  reasoning_estimated INTEGER NOT NULL, latency_s REAL, ttft_s REAL, finished_s REAL, attempts INTEGER NOT NULL,
+  cached INTEGER NOT NULL, dropped TEXT, text_digest INTEGER,
   PRIMARY KEY(task, sample, item)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS progress ON samples(task, sample, owed);
 CREATE INDEX IF NOT EXISTS unscored ON samples(task, sample, item) WHERE status IS NULL;
@@ -41,21 +42,21 @@ CREATE TABLE IF NOT EXISTS generations(
 """
 
 
-def connect(file: Path) -> sqlite3.Connection:
+def connect(file: Path, tables: str = TABLES) -> sqlite3.Connection:
     """For writing; raises `StoreError`."""
     try:
         connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None, timeout=30)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.executescript(_TABLES)
+        connection.executescript(tables)
     except sqlite3.DatabaseError as fault:
         raise StoreError(f"{file}: {fault}") from fault
     return connection
 
 
-def connect_reader(folder: Path) -> sqlite3.Connection:
+def connect_reader(folder: Path, name: str = DATABASE) -> sqlite3.Connection:
     """For reading, also from a read-only folder, where SQLite cannot make the shared-memory file that WAL needs."""
-    file = folder / DATABASE
+    file = folder / name
     settled = not os.access(folder, os.W_OK) and not file.with_name(file.name + "-wal").exists()
     address = f"{file.absolute().as_uri()}?mode=ro{'&immutable=1' if settled else ''}"
     try:
@@ -67,10 +68,10 @@ def connect_reader(folder: Path) -> sqlite3.Connection:
 class Writer(threading.Thread):
     """Group commit: statements queue up and are committed together, at most `COMMIT_EVERY_S` late."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, tables: str = TABLES) -> None:
         super().__init__(name="store-writer", daemon=True)
         self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | threading.Event | None] = queue.SimpleQueue()
-        self._connection = connect(file)
+        self._connection = connect(file, tables)
         self._fault: Exception | None = None
         self.start()
 

@@ -13,8 +13,8 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,24 +26,26 @@ from evalkit.errors import StoreError, WriteFailed
 from evalkit.store.database import DATABASE, Writer, connect_reader
 from evalkit.store.files import lock, write_file
 from evalkit.store.packing import Packer
-from evalkit.types import Generation, Item, ModelSpec, RunRecord, Sample, Score, Status
+from evalkit.store.totals import Totals, read_totals
+from evalkit.types import EndpointSpec, Generation, Item, RunRecord, Sample, Score, Status
 
-SCHEMA = 2
+SCHEMA = 3
 RECORD = "run.json"
 _PAGE = 512
 """Rows read at once: a cursor that stays open during a run would keep the write-ahead log from being folded in."""
 
 _SAMPLE_COLUMNS = (
     "task, sample, item, owed, finish_reason, served_model, prompt_tokens, completion_tokens, reasoning_tokens, "
-    "reasoning_estimated, latency_s, ttft_s, text_digest"
+    "reasoning_estimated, latency_s, ttft_s, finished_s, attempts, cached, dropped, text_digest"
 )
-_PUT_SAMPLE = f"INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_MARKS = ",".join(f"?{n}" for n in range(1, 1 + len(_SAMPLE_COLUMNS.split(","))))
+_PUT_SAMPLE = f"INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) VALUES({_MARKS})"
 _PUT_GENERATION = "INSERT OR REPLACE INTO generations VALUES(?,?,?,?)"
 _UNLESS_ANSWERED = """
 WHERE NOT EXISTS (SELECT 1 FROM samples WHERE task=?1 AND sample=?2 AND item=?3 AND text_digest NOT NULL)
 """
 _PUT_FAILED_SAMPLE = f"""
-INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13 {_UNLESS_ANSWERED}
+INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) SELECT {_MARKS} {_UNLESS_ANSWERED}
 """
 _PUT_FAILED_GENERATION = f"INSERT OR REPLACE INTO generations SELECT ?1,?2,?3,?4 {_UNLESS_ANSWERED}"
 _PUT_SCORE = """
@@ -51,36 +53,8 @@ UPDATE samples SET status=?, value=?, answer=?, step=?, reason=?, scorer=? WHERE
 """
 _PUT_FAILED_SCORE = f"{_PUT_SCORE} AND text_digest IS NULL"
 _SCORE_COLUMNS = "status, value, answer, step, reason, scorer"
-_TOTALS = """
-SELECT count(*), sum(prompt_tokens), sum(completion_tokens), sum(reasoning_tokens), max(reasoning_estimated),
-  avg(latency_s), avg(ttft_s) FROM samples WHERE task=? AND text_digest NOT NULL
-"""
-_REPEATED = """
-SELECT count(*), sum(kinds > 1) FROM (
-  SELECT count(DISTINCT text_digest) AS kinds FROM samples WHERE task=? AND text_digest NOT NULL
-  GROUP BY item HAVING count(*) > 1)
-"""
-
 Key = tuple[str, int, int]
 """Task name, position of the item, sample number."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """What the samples of a task add up to; tokens over samples whose endpoint reported them."""
-
-    n_answered: int
-    prompt_tokens: int
-    completion_tokens: int
-    reasoning_tokens: int
-    reasoning_estimated: bool
-    mean_latency_s: float | None
-    mean_ttft_s: float | None
-    served_models: tuple[str, ...]
-    n_repeated_items: int
-    """Items with several answered samples."""
-    n_varied_items: int
-    """Those of them whose samples are not all the same text."""
 
 
 class RunStore:
@@ -154,10 +128,10 @@ class RunStore:
                 os.close(self._lock)
             self._writer = self._lock = None
 
-    def use_model(self, model: ModelSpec) -> None:
-        """Ask another address for the rest of the run; run.json keeps the first."""
-        spec = dataclasses.replace(self.record.spec, model=model)
-        self.record = dataclasses.replace(self.record, spec=spec)
+    def use_endpoint(self, endpoint: EndpointSpec) -> None:
+        """Ask in another way or at another address for the rest of the run; run.json keeps the first."""
+        model = dataclasses.replace(self.record.spec.model, endpoint=endpoint)
+        self.record = dataclasses.replace(self.record, spec=dataclasses.replace(self.record.spec, model=model))
 
     # writing -----------------------------------------------------------------------------------
 
@@ -185,6 +159,10 @@ class RunStore:
                 int(usage.reasoning_estimated),
                 generation.latency_s,
                 generation.ttft_s,
+                time.time(),
+                generation.attempts,
+                int(generation.cached),
+                ", ".join(generation.dropped) or None,
                 None if failed else _text_digest(generation),
             ),
         )
@@ -312,23 +290,9 @@ class RunStore:
             return convert(decode(self._packer.unpack(rows[0][0])), Generation)
 
     def totals(self, task: str) -> Totals:
-        """Tokens and times of a task, summed up in the database: no text is read."""
-        number = (self._tasks[task],)
-        n, prompt, completion, reasoning, estimated, latency, ttft = self._query(_TOTALS, number)[0]
-        served = self._query("SELECT DISTINCT served_model FROM samples WHERE task=?", number)
-        n_several, n_varied = self._query(_REPEATED, number)[0]
-        return Totals(
-            n_answered=n,
-            prompt_tokens=prompt or 0,
-            completion_tokens=completion or 0,
-            reasoning_tokens=reasoning or 0,
-            reasoning_estimated=bool(estimated),
-            mean_latency_s=latency,
-            mean_ttft_s=ttft,
-            served_models=tuple(sorted(name for (name,) in served if name)),
-            n_repeated_items=n_several,
-            n_varied_items=n_varied or 0,
-        )
+        """What the samples of a task add up to."""
+        limits = {t.name: t.sampling.max_tokens for t in self.record.spec.tasks}
+        return read_totals(self._query, self._tasks[task], limits[task])
 
     def _item(self, item_id: str, cluster: str | None, body: bytes) -> Item:
         with self._reading(f"item {item_id}"):

@@ -15,7 +15,16 @@ from evalkit import resources
 from evalkit.codec import digest
 from evalkit.errors import TaskError, nearest
 from evalkit.tasks.rendering import template_problem
-from evalkit.types import RESERVED_FIELDS, DatasetSpec, Fewshot, FunctionRef, Prompt, Sampling, TaskSpec
+from evalkit.types import (
+    LEAST_REPETITION,
+    RESERVED_FIELDS,
+    DatasetSpec,
+    Fewshot,
+    FunctionRef,
+    Prompt,
+    Sampling,
+    TaskSpec,
+)
 from evalkit.yamlfile import Document, load
 
 USED_KEYS = {
@@ -29,7 +38,7 @@ LM_EVAL_ONLY_KEYS = {
 }  # fmt: skip
 EVALKIT_KEYS = {
     "title", "prompt", "system_prompt", "scorer", "scorer_args", "item_id", "cluster", "mirror", "licence",
-    "n_items", "items_digest", "margin", "alpha",
+    "n_items", "items_digest", "margin", "alpha", "max_repetition",
 }  # fmt: skip
 SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "max_gen_toks", "max_new_tokens", "max_tokens")
 FEWSHOT_KEYS = {"sampler", "split", "samples", "doc_to_target"}
@@ -62,7 +71,7 @@ def load_task(path: Path) -> TaskSpec:
         target=_template(doc, doc.data, "doc_to_target"),
         scorer=_text(doc, own, "scorer", prefix),
         scorer_args=_mapping(doc, own, "scorer_args", prefix),
-        sampling=_sampling(doc),
+        sampling=_sampling(doc, own),
         samples=_whole(doc, doc.data, "repeats", default=1, least=1),
         fewshot=_fewshot(doc),
         item_id=_text(doc, own, "item_id", prefix, default=None),
@@ -159,7 +168,7 @@ def prompt_source(name: str, beside: Path, doc: Document | None = None) -> str:
     raise doc.error("metadata.evalkit.prompt", message)
 
 
-def _sampling(doc: Document) -> Sampling:
+def _sampling(doc: Document, own: dict[str, Any]) -> Sampling:
     kwargs = dict(_mapping(doc, doc.data, "generation_kwargs"))
     until = kwargs.pop("until", None)
     if until is None:
@@ -178,6 +187,9 @@ def _sampling(doc: Document) -> Sampling:
             max_tokens=int(limits[0]) if limits else None,
             stop=tuple(str(s) for s in until),
             extra=extra,
+            max_repetition=_whole(
+                doc, own, "max_repetition", prefix="metadata.evalkit.", default=None, least=LEAST_REPETITION
+            ),
         )
     except (TypeError, ValueError) as fault:
         raise doc.error("generation_kwargs", f"a value is not a number: {fault}") from None

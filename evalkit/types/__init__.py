@@ -4,6 +4,8 @@ Numbers carry their unit in the name (`latency_s`, `n_items`). Accuracies are fr
 only the code that prints turns them into percent. `None` always means "not known", never zero.
 """
 
+from evalkit.types.endpoint import EndpointSpec, Prices
+from evalkit.types.event import Event, EventKind
 from evalkit.types.json import Json
 from evalkit.types.leaderboard import Board, BoardTask, Cell, Leaderboard, LeaderboardRow
 from evalkit.types.reference import Mismatch, Reference, Severity
@@ -20,6 +22,7 @@ from evalkit.types.statistics import (
     Verdict,
 )
 from evalkit.types.task import (
+    LEAST_REPETITION,
     RESERVED_FIELDS,
     DatasetSpec,
     Fewshot,
@@ -32,6 +35,7 @@ from evalkit.types.task import (
 )
 
 __all__ = [
+    "LEAST_REPETITION",
     "OUTCOME_LABELS",
     "RESERVED_FIELDS",
     "Board",
@@ -39,8 +43,11 @@ __all__ = [
     "Cell",
     "DatasetSpec",
     "Difference",
+    "EndpointSpec",
     "ErrorBar",
     "Estimate",
+    "Event",
+    "EventKind",
     "Failure",
     "Fewshot",
     "FunctionRef",
@@ -53,6 +60,7 @@ __all__ = [
     "Mismatch",
     "ModelSpec",
     "Outcome",
+    "Prices",
     "Prompt",
     "Reference",
     "Request",

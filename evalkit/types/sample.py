@@ -74,8 +74,19 @@ class Generation:
     fingerprint: str | None = None
     sent: Mapping[str, Json] = field(default_factory=dict)
     """Request body as sent, without the messages and without any secret."""
+    dropped: tuple[str, ...] = ()
+    """Settings that the protocol asks for and that were not sent."""
     attempts: int = 1
+    cached: bool = False
+    """True if the text comes from an earlier run's identical request."""
     failure: Failure | None = None
+
+    @property
+    def n_tokens(self) -> int:
+        """Completion tokens as reported; a quarter of the bytes of the text where they are not."""
+        if self.usage.completion_tokens is not None:
+            return self.usage.completion_tokens
+        return (len(self.answer.encode("utf-8", "replace")) + len(self.reasoning.encode("utf-8", "replace"))) // 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from evalkit.types.endpoint import EndpointSpec
 from evalkit.types.json import Json
 
 RESERVED_FIELDS = frozenset(
@@ -12,6 +13,9 @@ RESERVED_FIELDS = frozenset(
     | {"max_tokens", "max_completion_tokens"}
 )
 """Body fields that have settings of their own: none of them may come in as a further field."""
+
+LEAST_REPETITION = 64
+"""A shorter window than this would end honest answers: a rule of dashes, a row of zeros."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,14 @@ class Sampling:
     seed: int | None = None
     extra: Mapping[str, Json] = field(default_factory=dict)
     """Further body fields, sent as they are."""
+    max_repetition: int | None = None
+    """End an answer whose last so many characters only repeat themselves (`clients.repetition`); None never does."""
+
+    def asked_for(self) -> list[str]:
+        """Names of the settings that an endpoint is to apply."""
+        own = ("temperature", "top_p", "top_k", "max_tokens", "seed")
+        stop = ["stop"] if self.stop else []
+        return [name for name in own if getattr(self, name) is not None] + stop + sorted(self.extra)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +133,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """Which model to ask, and where. Holds the name of the key's variable, never the key."""
+    """Which model to ask, and where."""
 
     kind: str
     """Name in the client table: `openai`, `local`, ..."""
     name: str
-    base_url: str | None = None
-    api_key_env: str | None = None
-    stream: bool = True
-    concurrency: int = 16
     limit_parameter: str = "max_tokens"
     """Body field for the token limit; o-series models want `max_completion_tokens`."""
     options: Mapping[str, Json] = field(default_factory=dict)
     """Settings of the client kind, for example `gguf` of `local`."""
+    endpoint: EndpointSpec = field(default_factory=EndpointSpec)

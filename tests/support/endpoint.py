@@ -14,9 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
-from evalkit.clients.http import HttpPolicy
 from evalkit.clients.openai_chat import OpenAIChatClient
-from evalkit.types import Generation, ModelSpec, Request, Sampling
+from evalkit.types import EndpointSpec, Generation, ModelSpec, Request, Sampling
 
 
 @dataclass
@@ -141,15 +140,16 @@ class Endpoint:
         await response.write(b"data: " + json.dumps({"id": "x", "model": self.model, **event}).encode() + b"\n\n")
 
 
-def ask(endpoint: Endpoint, **spec: Any) -> Generation:
+def ask(endpoint: Endpoint, sampling: Sampling | None = None, **spec: Any) -> Generation:
     """One question through the real client, retried once at most."""
 
     async def once() -> Generation:
-        model = ModelSpec(kind="openai", name=endpoint.model, base_url=endpoint.url, **spec)
-        client = OpenAIChatClient(model, HttpPolicy(attempts=2, backoff_s=0.01))
-        await client.open()
+        given = {"base_urls": (endpoint.url,), "attempts": 2, "backoff_s": 0.01, **spec}
+        model = ModelSpec(kind="openai", name=endpoint.model, endpoint=EndpointSpec(**given))
+        client = OpenAIChatClient(model)
+        await client.open(lambda event: None)
         try:
-            return await client.generate(Request(messages=(("user", "hi"),), sampling=Sampling()))
+            return await client.generate(Request(messages=(("user", "hi"),), sampling=sampling or Sampling()))
         finally:
             await client.close()
 

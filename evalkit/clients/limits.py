@@ -1,0 +1,233 @@
+"""How much one endpoint is asked at once and a minute: pure rules, told the time by the caller, no I/O.
+
+`Concurrency` looks for the smallest number of requests in flight at which throughput no longer grows: it doubles while
+doubling pays, goes back to the last number that paid, and tries a quarter more now and then, since a server's load
+changes. Throughput is bytes received a second, so that answers which take an hour guide it while they stream. A 429 is
+an instruction and takes effect at once; faults (5xx, time-outs) only where they are a good part of what comes back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+START = 8
+TOP = 1024
+_PAYS = 1.1
+"""Throughput must grow by this factor for more requests in flight to be kept."""
+_SLOW_WINDOW_S = 10.0
+"""How long throughput is measured where requests take longer than that."""
+_SETTLE_S = 2.0
+_FEWEST_DONE = 16
+_CUT_AFTER_429 = 0.7
+_FAULTY_SHARE = 0.3
+_FEWEST_FAULTS = 4
+_PROBE_EVERY = 8
+_PROBE_RAREST = 64
+MAX_PAUSE_S = 600.0
+"""Longest wait that an endpoint can impose before it is asked again."""
+
+
+class Concurrency:
+    """Requests in flight at one endpoint; `fixed` never changes."""
+
+    def __init__(self, fixed: int | None = None) -> None:
+        self.limit = fixed or START
+        self._fixed = fixed is not None
+        self._doubling = True
+        self._probing = False
+        self._best: tuple[int, float] | None = None
+        """Last number that was kept, and its throughput (0 if it was not measured)."""
+        self._windows_to_probe = self._probe_every = _PROBE_EVERY
+        self._cut_s = float("-inf")
+        self._restart(None)
+
+    def sent(self, now: float, in_flight: int) -> None:
+        """One more request went out; `in_flight` counts it. Measuring begins when the limit is reached."""
+        if self._began_s is None and in_flight >= self.limit:
+            self._restart(now)
+
+    def received(self, n_bytes: int) -> None:
+        """A piece of an answer came."""
+        self._n_bytes += n_bytes
+
+    def done(self) -> None:
+        """A request was answered."""
+        self._n_done += 1
+
+    def faulted(self) -> None:
+        """A request ended in a 5xx, a reset or a time-out."""
+        self._n_faults += 1
+
+    def refused(self, now: float, sent_s: float) -> str | None:
+        """A 429 for a request sent at `sent_s`; the reason if the limit was lowered. One burst lowers it once."""
+        if self._fixed or sent_s <= self._cut_s:
+            return None
+        self._cut_s = now
+        return self._lower(max(1, int(self.limit * _CUT_AFTER_429)), "the endpoint answered 429")
+
+    def tend(self, now: float, in_flight: int) -> str | None:
+        """Look at what was measured; the reason if the limit was changed."""
+        if self._fixed:
+            return None
+        n = self._n_done + self._n_faults
+        if self._n_faults >= _FEWEST_FAULTS and self._n_faults > _FAULTY_SHARE * n:
+            reason = f"{self._n_faults} of {n} requests failed"
+            self._restart(None)
+            return self._lower(max(1, self.limit // 2), reason)
+        if self._began_s is None:
+            return None
+        elapsed_s = now - self._began_s
+        if self._n_done < max(self.limit, _FEWEST_DONE):
+            if not self._settled and elapsed_s >= _SETTLE_S:  # the newest requests have begun to deliver by now
+                self._restart(now, settled=True)
+                return None
+            if elapsed_s < _SLOW_WINDOW_S or not self._n_bytes:
+                return None
+        if in_flight < 0.8 * self.limit:  # too little was sent to say anything: the end of a run, or a pause
+            self._restart(None)
+            return None
+        throughput = self._n_bytes / max(elapsed_s, 1e-9)
+        self._restart(now)
+        return self._judge(throughput)
+
+    def _judge(self, throughput: float) -> str | None:
+        best = self._best
+        grown = best is None or throughput > _PAYS * best[1]
+        before = f"{best[1] / 1e3:,.0f} to " if best else ""
+        figures = f"{before}{throughput / 1e3:,.0f} kB/s"
+        if self._doubling or self._probing:
+            if grown:
+                self._best = (self.limit, throughput)
+                self._probe_every = _PROBE_EVERY
+                self._windows_to_probe = 1
+                step = self.limit if self._doubling else max(1, self.limit // 4)
+                return self._set(min(TOP, self.limit + step), f"throughput grew, {figures}")
+            assert best is not None
+            self._doubling = self._probing = False
+            self._windows_to_probe = self._probe_every
+            self._probe_every = min(_PROBE_RAREST, 2 * self._probe_every)
+            return self._set(best[0], f"throughput did not grow, {figures}")
+        self._best = (self.limit, throughput if best is None or not best[1] else 0.7 * best[1] + 0.3 * throughput)
+        self._windows_to_probe -= 1
+        if self._windows_to_probe > 0 or self.limit >= TOP:
+            return None
+        self._probing = True
+        return self._set(min(TOP, self.limit + max(1, self.limit // 4)), "trying whether more pays")
+
+    def _lower(self, limit: int, reason: str) -> str | None:
+        self._doubling = self._probing = False
+        self._best = (limit, 0.0)
+        self._windows_to_probe = self._probe_every = _PROBE_EVERY
+        return self._set(limit, reason)
+
+    def _set(self, limit: int, reason: str) -> str | None:
+        if limit == self.limit:
+            return None
+        self.limit = limit
+        self._restart(None)
+        return reason
+
+    def _restart(self, began_s: float | None, settled: bool = False) -> None:
+        self._began_s = began_s
+        self._settled = settled
+        self._n_bytes = self._n_done = self._n_faults = 0
+
+
+class PerMinute:
+    """At most `limit` units (requests, tokens) in any 60 seconds; None has no limit."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._spent: deque[list[float]] = deque()
+        self._total = 0.0
+
+    def wait_s(self, now: float, amount: float) -> float:
+        """Seconds until `amount` may be spent. What exceeds the limit on its own waits for an empty minute."""
+        if self._limit is None:
+            return 0.0
+        while self._spent and self._spent[0][0] <= now - 60.0:
+            self._total -= self._spent.popleft()[1]
+        excess = self._total + min(amount, self._limit) - self._limit
+        for at, spent in self._spent if excess > 0 else ():
+            excess -= spent
+            if excess <= 0:
+                return at + 60.0 - now
+        return 0.0
+
+    def spend(self, now: float, amount: float) -> list[float]:
+        """Enter `amount`; keep the entry to correct it."""
+        entry = [now, amount]
+        if self._limit is not None:
+            self._spent.append(entry)
+            self._total += amount
+        return entry
+
+    def correct(self, entry: list[float], amount: float) -> None:
+        """Put the true amount in place of the expected one."""
+        if self._limit is not None and self._spent and self._spent[0][0] <= entry[0]:
+            self._total += amount - entry[1]
+            entry[1] = amount
+
+
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_EPOCH = 1e9
+"""A plain number above this is a time of day, not a duration."""
+
+
+def seconds(text: str, clock: float) -> float | None:
+    """Seconds from `clock` (Unix time) that a header means: `2`, `1m30s`, `250ms`, a Unix time, a date; else None."""
+    text = text.strip()
+    if _DURATION.fullmatch(text):
+        return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    try:
+        value = float(text)
+    except ValueError:
+        when = _date(text)
+        return None if when is None else max(0.0, when - clock)
+    if not 0 <= value < float("inf"):
+        return None
+    if value > _EPOCH:
+        return max(0.0, (value / 1e3 if value > 1e3 * _EPOCH else value) - clock)
+    return value
+
+
+def pause_s(headers: Mapping[str, str], clock: float, n_tokens: float = 0) -> float | None:
+    """How long the endpoint asks to be left alone, in any of the usual headers; None if it does not.
+
+    `n_tokens` is what the next request will need: less than that left in the current period is nothing left.
+    """
+    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        if name in headers and (wait := seconds(headers[name], clock)) is not None:
+            return min(MAX_PAUSE_S, wait * unit)
+    waits = []
+    for name, needed in (("requests", 1.0), ("tokens", max(1.0, n_tokens)), ("", 1.0)):
+        for prefix in ("x-ratelimit", "ratelimit"):
+            ending = f"-{name}" if name else ""
+            left = _number(headers.get(f"{prefix}-remaining{ending}"))
+            if left is not None and left < needed:
+                waits.append(seconds(headers.get(f"{prefix}-reset{ending}", ""), clock))
+    known = [wait for wait in waits if wait is not None]
+    return min(MAX_PAUSE_S, max(known)) if known else None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _date(text: str) -> float | None:
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            when = read(text)
+        except (ValueError, TypeError):
+            continue
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    return None

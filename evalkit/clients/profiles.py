@@ -1,0 +1,96 @@
+"""Model profiles: what is known of an endpoint, in one YAML file, so that a command need not repeat it.
+
+base_urls: [http://npu-1:8000/v1, http://npu-2:8000/v1]    # replicas of one model
+api_key_env: MY_KEY
+limit_parameter: max_completion_tokens
+limits: {concurrency: 64, requests_per_minute: 500, tokens_per_minute: 200000}    # for each of them
+timeouts: {connect: 10, first_token: 3600, idle: 600}      # seconds
+prices: {input: 0.55, output: 2.19, currency: USD, date: 2025-01-20, source: price page}    # of a million tokens
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.types import EndpointSpec, Prices
+from evalkit.yamlfile import Document, load
+
+_KEYS = {"base_urls", "api_key_env", "limit_parameter", "limits", "timeouts", "prices"}
+_LIMITS = ("concurrency", "requests_per_minute", "tokens_per_minute")
+_TIMEOUTS = ("connect", "first_token", "idle")
+_PRICES = ("input", "output", "currency", "date", "source")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A profile as read."""
+
+    endpoint: EndpointSpec
+    limit_parameter: str | None = None
+
+
+def load_profile(path: Path) -> Profile:
+    """Read a profile; raises `TaskError` with file, line and field."""
+    doc = load(path)
+    doc.check_keys(doc.data, _KEYS)
+    endpoint: dict[str, Any] = {}
+    urls = doc.data.get("base_urls", [])
+    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+        raise doc.error("base_urls", "must be a list of addresses")
+    endpoint["base_urls"] = tuple(urls)
+    endpoint["api_key_env"] = _text(doc, doc.data, "api_key_env")
+    limits = _mapping(doc, "limits", _LIMITS)
+    for key in _LIMITS:
+        endpoint[key] = _whole(doc, limits, key)
+    for key, value in _mapping(doc, "timeouts", _TIMEOUTS).items():
+        endpoint[f"{key}_s"] = _number(doc, f"timeouts.{key}", value, above_zero=True)
+    if "prices" in doc.data:
+        endpoint["prices"] = _prices(doc)
+    return Profile(endpoint=EndpointSpec(**endpoint), limit_parameter=_text(doc, doc.data, "limit_parameter"))
+
+
+def _prices(doc: Document) -> Prices:
+    given = _mapping(doc, "prices", _PRICES)
+    for key in ("input", "output"):
+        if key not in given:
+            raise doc.error(f"prices.{key}", "missing: the price of a million tokens")
+    words = {key: str(given[key]) for key in ("currency", "date", "source") if given.get(key) is not None}
+    return Prices(
+        input=_number(doc, "prices.input", given["input"]),
+        output=_number(doc, "prices.output", given["output"]),
+        **words,
+    )
+
+
+def _mapping(doc: Document, key: str, allowed: tuple[str, ...]) -> dict[str, Any]:
+    value = doc.data.get(key, {})
+    if not isinstance(value, dict):
+        raise doc.error(key, "must be a mapping")
+    doc.check_keys(value, set(allowed), f"{key}.")
+    return value
+
+
+def _text(doc: Document, data: dict[str, Any], key: str) -> str | None:
+    value = data.get(key)
+    if value is not None and not isinstance(value, str):
+        raise doc.error(key, "must be text")
+    return value
+
+
+def _whole(doc: Document, data: dict[str, Any], key: str) -> int | None:
+    value = data.get(key)
+    if value is None or (key == "concurrency" and value == "auto"):
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise doc.error(f"limits.{key}", "must be a whole number of at least 1")
+    return value
+
+
+def _number(doc: Document, field: str, value: Any, above_zero: bool = False) -> float:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    if not good or (above_zero and value == 0):
+        raise doc.error(field, "must be a number " + ("above 0" if above_zero else "of at least 0"))
+    return float(value)
