@@ -189,7 +189,7 @@ async def _read_stream(arrival: Arrival, got: Answer) -> None:
     else:
         if not got.runs_away:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(_LAST_WORDS_S, arrival.limit_s)):
+                async with asyncio.timeout(min(_LAST_WORDS_S, arrival.limit_s / 2)):
                     while (piece := await arrival.piece()) and not _take(decoder, piece, got):
                         pass
     _check(got)

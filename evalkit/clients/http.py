@@ -32,10 +32,11 @@ _NO_CREDIT = ("insufficient_quota", "insufficient balance")
 
 SLOW_DOWN = frozenset({"http_429"})
 UNAVAILABLE = frozenset(
-    {"connect", "reset", "timeout"} | {f"http_{status}" for status in (502, 503, 504, 520, 522, 524, 529)}
+    {"connect", "reset", "timeout"} | {f"http_{status}" for status in (404, 502, 503, 504, 520, 522, 524, 529)}
 )
-"""Kinds of failure that speak of the server rather than of one request."""
-RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
+"""Kinds of failure that speak of the server rather than of one request. 404 is what a gateway says while the server
+behind it restarts; from a server that never answered, it stops the run."""
+RETRYABLE_STATUS = frozenset({404, 408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 
 
 class RequestFailed(Exception):

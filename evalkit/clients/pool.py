@@ -45,6 +45,7 @@ _TRIES_PER_ATTEMPT = 10
 _BACKOFF_MAX_S = 60.0
 _PROBE_MAX_S = 30.0
 _TEND_EVERY_S = 1.0
+_TELL_PAUSE_S = 1.0
 _NEVER = float("inf")
 
 
@@ -108,11 +109,10 @@ class Server:
         return was_gone
 
     def pause(self, now: float, wait_s: float) -> bool:
-        """Send nothing for so long; whether that is news."""
-        if now + wait_s <= self._resumes_s + 0.5:
-            return False
-        self._resumes_s = now + wait_s
-        return wait_s >= _TEND_EVERY_S
+        """Send nothing for so long; whether that is worth telling."""
+        longer_s = now + wait_s - max(now, self._resumes_s)
+        self._resumes_s = max(self._resumes_s, now + wait_s)
+        return longer_s >= _TELL_PAUSE_S
 
     def refused(self, now: float, sent_s: float) -> float:
         """A request was answered 429; how long to wait where the server does not say. One burst counts once."""
@@ -120,7 +120,7 @@ class Server:
         if sent_s > self._refused_s:
             self._refused_s = now
             self._n_refused += 1
-        return min(_BACKOFF_MAX_S, 2.0 ** (self._n_refused - 1)) * random.uniform(0.5, 1.0)
+        return min(_BACKOFF_MAX_S, 2.0 ** min(10, self._n_refused - 1)) * random.uniform(0.5, 1.0)
 
     def failed(self, now: float, kind: str) -> bool:
         """A request ended in a failure that speaks of the server; whether it is taken out by that."""
@@ -290,12 +290,12 @@ class Pool:
             self._tell_capacity(f"{server.url}: {reason}")
 
     def _delay_s(self, counted: int) -> float:
-        ceiling = min(_BACKOFF_MAX_S, self._spec.backoff_s * 2.0 ** max(0, counted - 1))
+        ceiling = min(_BACKOFF_MAX_S, self._spec.backoff_s * 2.0 ** min(20, max(0, counted - 1)))
         return random.uniform(ceiling / 2, ceiling)
 
     def _hopeless(self, tries: int, began_s: float) -> bool:
-        """Even what does not count as a try ends some time."""
-        return tries >= _TRIES_PER_ATTEMPT * self._spec.attempts and self._now() - began_s > self._spec.patience_s
+        """Even what does not count as a try ends some time, and later than a server that refuses everything does."""
+        return tries >= _TRIES_PER_ATTEMPT * self._spec.attempts and self._now() - began_s > 2 * self._spec.patience_s
 
     # who may send ------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ base_urls: [http://npu-1:8000/v1, http://npu-2:8000/v1]    # replicas of one mod
 api_key_env: MY_KEY
 limit_parameter: max_completion_tokens
 limits: {concurrency: 64, requests_per_minute: 500, tokens_per_minute: 200000}    # for each of them
-timeouts: {connect: 10, first_token: 3600, idle: 600}      # seconds
+timeouts: {connect: 10, first_token: 3600, idle: 600, patience: 900}      # seconds
+retries: {attempts: 6, backoff: 0.5}                       # tries of a request, seconds before the second
 prices: {input: 0.55, output: 2.19, currency: USD, date: 2025-01-20, source: price page}    # of a million tokens
 """
 
@@ -18,9 +19,10 @@ from typing import Any
 from evalkit.types import EndpointSpec, Prices
 from evalkit.yamlfile import Document, load
 
-_KEYS = {"base_urls", "api_key_env", "limit_parameter", "limits", "timeouts", "prices"}
+_KEYS = {"base_urls", "api_key_env", "limit_parameter", "limits", "timeouts", "retries", "prices"}
 _LIMITS = ("concurrency", "requests_per_minute", "tokens_per_minute")
-_TIMEOUTS = ("connect", "first_token", "idle")
+_TIMEOUTS = ("connect", "first_token", "idle", "patience")
+_RETRIES = ("attempts", "backoff")
 _PRICES = ("input", "output", "currency", "date", "source")
 
 
@@ -42,11 +44,15 @@ def load_profile(path: Path) -> Profile:
         raise doc.error("base_urls", "must be a list of addresses")
     endpoint["base_urls"] = tuple(urls)
     endpoint["api_key_env"] = _text(doc, doc.data, "api_key_env")
-    limits = _mapping(doc, "limits", _LIMITS)
-    for key in _LIMITS:
-        endpoint[key] = _whole(doc, limits, key)
+    for key, value in _mapping(doc, "limits", _LIMITS).items():
+        endpoint[key] = None if value == "auto" else _whole(doc, f"limits.{key}", value)
     for key, value in _mapping(doc, "timeouts", _TIMEOUTS).items():
         endpoint[f"{key}_s"] = _number(doc, f"timeouts.{key}", value, above_zero=True)
+    retries = _mapping(doc, "retries", _RETRIES)
+    if "attempts" in retries:
+        endpoint["attempts"] = _whole(doc, "retries.attempts", retries["attempts"])
+    if "backoff" in retries:
+        endpoint["backoff_s"] = _number(doc, "retries.backoff", retries["backoff"], above_zero=True)
     if "prices" in doc.data:
         endpoint["prices"] = _prices(doc)
     return Profile(endpoint=EndpointSpec(**endpoint), limit_parameter=_text(doc, doc.data, "limit_parameter"))
@@ -80,12 +86,9 @@ def _text(doc: Document, data: dict[str, Any], key: str) -> str | None:
     return value
 
 
-def _whole(doc: Document, data: dict[str, Any], key: str) -> int | None:
-    value = data.get(key)
-    if value is None or (key == "concurrency" and value == "auto"):
-        return None
+def _whole(doc: Document, field: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise doc.error(f"limits.{key}", "must be a whole number of at least 1")
+        raise doc.error(field, "must be a whole number of at least 1")
     return value
 
 
