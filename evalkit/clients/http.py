@@ -146,12 +146,14 @@ class HttpTransport:
                     raise self._auth_error(response.status, await response.text())
                 if response.status != 200:
                     return None
-                listing: object = json.loads(await _read_some(response, _LISTING_BYTES))
-                return listing
-        except (ValueError, RecursionError):
-            return None
+                text = await _read_some(response, _LISTING_BYTES)
         except (aiohttp.ClientError, OSError, TimeoutError) as fault:
             raise EndpointError(f"cannot reach {self.base_url}: {self.label(_reason(fault))}") from fault
+        try:
+            listing: object = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        return listing
 
     async def attempt(
         self, path: str, body: bytes, read: Reader[T], received: Callable[[int], None], n_tokens: float = 0
@@ -251,6 +253,9 @@ def _silence(arrival: Arrival | None, spec: EndpointSpec) -> str:
 
 
 def _reason(fault: BaseException) -> str:
+    if isinstance(fault, aiohttp.ClientSSLError):  # its number is that of the library, not of the system
+        cause = getattr(fault, "certificate_error", None) or getattr(fault, "os_error", None)
+        return f"TLS: {cause or type(fault).__name__}"[:300]
     if isinstance(fault, aiohttp.ClientConnectorError):  # its own words repeat the address
         number = fault.errno or 0
         return os.strerror(number) if number > 0 else str(fault.strerror)

@@ -21,6 +21,8 @@ _PAYS = 1.1
 _SLOW_WINDOW_S = 10.0
 """How long throughput is measured where requests take longer than that."""
 _SETTLE_S = 2.0
+_PIECES = 8
+"""Pieces for each request in flight that make a stream."""
 _FEWEST_DONE = 16
 _CUT_AFTER_429 = 0.7
 _FAULTY_SHARE = 0.3
@@ -53,6 +55,7 @@ class Concurrency:
     def received(self, n_bytes: int) -> None:
         """A piece of an answer came."""
         self._n_bytes += n_bytes
+        self._n_pieces += 1
 
     def done(self) -> None:
         """A request was answered."""
@@ -85,7 +88,8 @@ class Concurrency:
             if not self._settled and elapsed_s >= _SETTLE_S:  # the newest requests have begun to deliver by now
                 self._restart(now, settled=True)
                 return None
-            if elapsed_s < _SLOW_WINDOW_S or not self._n_bytes:
+            streams = self._n_pieces >= _PIECES * max(self.limit, self._n_done)
+            if elapsed_s < _SLOW_WINDOW_S or not streams:  # whole answers tell nothing before most of them are there
                 return None
         if in_flight < 0.8 * self.limit:  # too little was sent to say anything: the end of a run, or a pause
             self._restart(None)
@@ -134,7 +138,7 @@ class Concurrency:
     def _restart(self, began_s: float | None, settled: bool = False) -> None:
         self._began_s = began_s
         self._settled = settled
-        self._n_bytes = self._n_done = self._n_faults = 0
+        self._n_bytes = self._n_pieces = self._n_done = self._n_faults = 0
 
 
 class PerMinute:

@@ -62,6 +62,8 @@ class Server:
         """Since when it answers nothing but 429."""
         self.has_answered = False
         self.n_denied = 0
+        self.last_words = ""
+        """What its last failure said."""
         self._requests = PerMinute(spec.requests_per_minute)
         self._tokens = PerMinute(spec.tokens_per_minute)
         self._resumes_s = 0.0
@@ -259,6 +261,7 @@ class Pool:
     def _failed(self, ticket: Ticket, failure: Failure, wait_s: float | None) -> int:
         """Draw the consequences for the server; 1 if this counts as a try of the request, else 0."""
         server, now = ticket.server, self._now()
+        server.last_words = f"{failure.kind}: {self.label(failure.message)}"
         if failure.kind in SLOW_DOWN:
             own_s = server.refused(now, ticket.sent_s)
             self._pause(server, now, wait_s or own_s, "429")
@@ -359,9 +362,11 @@ class Pool:
         since = [s.gone_s if s.gone_s is not None else s.refusing_s for s in self._servers]
         if any(at is None or now - at < self._spec.patience_s for at in since):
             return None
-        urls = ", ".join(s.url for s in self._servers)
-        what = "is gone" if any(s.gone_s is not None for s in self._servers) else "answers nothing but 429"
-        return EndpointError(f"{urls} {what} for {self._spec.patience_s:g} s")
+        states = [
+            f"{s.url} {'is gone' if s.gone_s is not None else 'answers nothing but 429'} ({s.last_words})"
+            for s in self._servers
+        ]
+        return EndpointError(f"{'; '.join(states)}: waited {self._spec.patience_s:g} s")
 
     def _tell(self, kind: EventKind, message: str, what: str = "") -> None:
         self._report(Event(kind=kind, message=self.label(message), what=what, value=float(self.capacity)))
