@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from support import Endpoint, Process, about, cpu_s, evalkit, finish, lm_eval
+from support import Endpoint, Process, about, cpu_s, evalkit, finish, lm_eval, yardstick_s
 
 Command = Callable[[str, int, int], list[str]]
 """From the endpoint's address, items and samples."""
@@ -47,6 +47,7 @@ def figures(command: Command, url: str, folder: Path, n_items: int, samples: int
         "start_cpu_s": start.cpu_s,
         "marginal_cpu_ms_a_request": 1e3 * (often.cpu_s - once.cpu_s) / (n_items * (samples - 1)),
         "peak_rss_mb": often.peak_rss_mb,
+        "yardstick_s": yardstick_s(),
     }
 
 

@@ -1,7 +1,7 @@
 """A chat completions endpoint that costs little and answers at once, for measuring clients. Loopback only.
 
     python benchmarks/endpoint.py [--port 0] [--text usual|tiny|long] [--chunks 32] [--latency-s 0] [--slots N]
-        [--chunk-interval-s S] [--hold-first]
+        [--chunk-interval-s S] [--http-chunk-bytes 0] [--hold-first]
 
 Prints its port. Every answer is a fixed text whose last words are a number in a box. `GET /stats` says when the first
 request came and the last answer went out (`time.monotonic()`), and how many answers there were in each `bin_s` since
@@ -50,6 +50,21 @@ def events(text: str, chunks: int, usage: dict[str, int]) -> list[bytes]:
     return [f"data: {json.dumps({**head, **body})}\n\n".encode() for body in bodies] + [b"data: [DONE]\n\n"]
 
 
+def http_chunks(bodies: list[bytes], least_bytes: int) -> list[bytes]:
+    """A whole response of these events, in HTTP chunks of at least so many bytes; 0: each event is one.
+
+    Servers that write events as they come make each an HTTP chunk; proxies that buffer put many into one.
+    """
+    chunks = [b""]
+    for body in bodies:
+        if len(chunks[-1]) > least_bytes:
+            chunks.append(b"")
+        chunks[-1] += body
+    parts = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return [head + parts[0], *parts[1:], b"0\r\n\r\n"]
+
+
 class Service:
     """What all connections share: the answers, who waits for one, and what was counted."""
 
@@ -59,12 +74,7 @@ class Service:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         head = {"id": "chatcmpl-0", "object": "chat.completion", "created": 1700000000, "model": "mock"}
         self.whole = http(json.dumps({**head, "choices": [choice], "usage": usage}).encode())
-        # One HTTP chunk for each event, as servers do that write events as they come.
-        self.parts = [b"%x\r\n%b\r\n" % (len(event), event) for event in events(text, args.chunks, usage)]
-        self.parts[0] = (
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + self.parts[0]
-        )
-        self.parts[-1] += b"0\r\n\r\n"
+        self.parts = http_chunks(events(text, args.chunks, usage), args.http_chunk_bytes)
         self.stream = b"".join(self.parts)
         self.latency_s = args.latency_s
         self.slots = args.slots
@@ -203,5 +213,6 @@ if __name__ == "__main__":
     parser.add_argument("--latency-s", type=float, default=0.0)
     parser.add_argument("--slots", type=int, help="answers worked on at once; further requests queue")
     parser.add_argument("--chunk-interval-s", type=float, help="write events one by one; 0: as fast as they are taken")
+    parser.add_argument("--http-chunk-bytes", type=int, default=0, help="put events together into one HTTP chunk")
     parser.add_argument("--hold-first", action="store_true", help="report the first request, and wait for a line")
     asyncio.run(serve(parser.parse_args()))

@@ -2,10 +2,12 @@
 
     python benchmarks/sse.py [--streams 128] [--chunks 2000] [--concurrency 64] [--interval-s 0.01] [--repeats 3]
 
-endpoint.py sends answers of 10,000 characters in so many chunks over loopback, each chunk one HTTP chunk with one event
-in the shape of `chat.completion.chunk`. A rate is chunks over CPU seconds (user + system) of this process, which does
-nothing but `OpenAIChatClient.generate`; it is the median of the repeats. Three ways of delivery:
+endpoint.py sends answers of 10,000 characters in so many chunks over loopback, each chunk one event in the shape of
+`chat.completion.chunk`. A rate is chunks over CPU seconds (user + system) of this process, which does nothing but
+`OpenAIChatClient.generate`; it is the median of the repeats. Four ways of delivery; in all but the first each event is
+an HTTP chunk:
 
+- `buffered`: an answer is one write, with 16 KiB of events in an HTTP chunk, as behind a proxy that buffers;
 - `whole`: an answer is one write, so that one read brings many chunks;
 - `small_writes`: one write a chunk, as fast as the connections take them: what has come meanwhile is read together;
 - `paced`: one write a chunk, every `interval-s` on each connection, so that a read brings one chunk.
@@ -25,7 +27,7 @@ from dataclasses import dataclass
 
 import endpoint as served
 import msgspec
-from support import Endpoint, about
+from support import Endpoint, about, yardstick_s
 
 from evalkit.clients.limits import Concurrency
 from evalkit.clients.openai_chat import OpenAIChatClient
@@ -108,6 +110,7 @@ async def stream(url: str, load: Load, sampling: Sampling) -> dict[str, float]:
         "chunks_a_wall_s": n / wall_s,
         "cores": cpu_s / wall_s,
         "chunks_a_read": n / reads.n,
+        "yardstick_s": yardstick_s(),
     }
 
 
@@ -154,14 +157,18 @@ def main() -> None:
     args = parser.parse_args()
     load = Load(args.streams, args.chunks, args.concurrency)
     ways = {
+        "buffered": ["--http-chunk-bytes", "16384"],
         "whole": [],
         "small_writes": ["--chunk-interval-s", "0"],
         "paced": ["--chunk-interval-s", str(args.interval_s)],
     }
     event = served.events(served.text_of("long"), load.chunks, {})[0]
     setting = {**vars(args), "bytes_a_chunk": len(event)}
-    found = {way: through_client(options, load, args.repeats) for way, options in ways.items()}
-    bound = {"chunks_a_cpu_s": in_memory(load, args.repeats)}
+    short = Load(load.concurrency, load.chunks, load.concurrency)  # one stream a connection takes long enough
+    found = {
+        way: through_client(options, short if way == "paced" else load, args.repeats) for way, options in ways.items()
+    }
+    bound = {"chunks_a_cpu_s": in_memory(load, args.repeats), "yardstick_s": yardstick_s()}
     print(json.dumps({**about("sse"), **setting, "in_memory": bound, "through_client": found}, indent=2))
 
 

@@ -168,6 +168,14 @@ def memory_mb(pid: int) -> dict[str, float]:
     return {"rss_mb": sums["VmRSS"] / 1024, "rss_anon_mb": sums["RssAnon"] / 1024}
 
 
+def yardstick_s() -> float:
+    """CPU seconds of three million additions: how fast the machine is at the moment."""
+    cpu_s, total = time.process_time(), 0
+    for number in range(3_000_000):
+        total += number
+    return time.process_time() - cpu_s
+
+
 def about(name: str) -> dict[str, Any]:
     """What every result says of where it was measured."""
     versions = {}

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from support import Endpoint, about, evalkit, finish, lm_eval
+from support import Endpoint, about, evalkit, finish, lm_eval, yardstick_s
 
 Command = Callable[[Path, str], list[str]]
 """From a folder and the endpoint's address."""
@@ -63,6 +63,7 @@ def measure(command: Command, options: list[str], maximum: float) -> dict[str, A
         "share_second_half": second_half(stats) / maximum,
         "answers_in_each_second": each_second(stats),
         "client_cpu_s": usage.cpu_s,
+        "yardstick_s": yardstick_s(),
     }
     return {**found, **({"concurrency": concurrency} if concurrency else {})}
 

@@ -115,17 +115,9 @@ async def execute(
     observer.started(planned, finished, spending)
     job = _Job(store, client, build_scorers(store.record.spec), observer, spending, cache)
     try:
-        await job.grade_leftovers()
-        if finished == planned:
-            return None
-        if (reason := spending.reached(0)) is not None:
-            return reason
-        await client.open(observer.event)
-        try:
-            return await job.run(owed(store), planned - finished, stop)
-        finally:
-            await client.close()
+        return await job.run(planned - finished, stop)
     finally:
+        await client.close()
         for scorer in job.scorers.values():
             scorer.close()
         store.flush()
@@ -149,46 +141,67 @@ class _Job:
         self.observer = observer
         self.spending = spending
         self.cache = cache
-        self.to_grade: asyncio.Queue[tuple[Work, Generation]] = asyncio.Queue(_GRADING_QUEUE)
+        self._to_grade: asyncio.Queue[tuple[Work, Generation, bool]] = asyncio.Queue(_GRADING_QUEUE)
         self._requesters: set[asyncio.Task[None]] = set()
-        self._others: list[asyncio.Task[None]] = []
-        self._pending: Iterator[Work] = iter(())
+        self._others: set[asyncio.Task[Any]] = set()
+        self._pending = owed(store)
         self._n_left = 0
         self._reason: str | None = None
         self._identity = client.identity() if cache is not None else None
+        loop = asyncio.get_running_loop()
+        self._fault: asyncio.Future[None] = loop.create_future()
+        self._no_more: asyncio.Future[None] = loop.create_future()
+        """Set when no request is in flight and none will be sent."""
 
-    async def run(self, pending: Iterator[Work], n_pending: int, stop: asyncio.Event) -> str | None:
-        """Work off what is pending; None at its end, else why it stopped before."""
-        self._pending, self._n_left = pending, n_pending
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._others = [self._start(self._grade()) for _ in range(_GRADERS)] + [self._start(self._tick())]
-        self._staff()
-        stopper = asyncio.create_task(stop.wait())
+    async def run(self, n_pending: int, stop: asyncio.Event) -> str | None:
+        """Grade what an interrupted run left, then ask for what is pending and grade it; None if all was done."""
+        for work in (*(self._grade() for _ in range(_GRADERS)), self._tick()):
+            self._others.add(self._start(work))
+        stopped = self._start(stop.wait())
+        self._others.add(stopped)
         try:
-            waited: set[asyncio.Future[Any]] = {self._ended, stopper}
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            if not self._ended.done():
-                self._reason = INTERRUPTED
-                await self._cancel(self._requesters)
-                await asyncio.wait({asyncio.ensure_future(self.to_grade.join())}, timeout=_LAST_GRADES_S)
-                return self._reason
-            self._ended.result()
-            await self._cancel(self._requesters)
-            await self.to_grade.join()
+            for phase in (self._grade_leftovers, functools.partial(self._ask, n_pending), self._to_grade.join):
+                if not await self._unless(stopped, phase()):
+                    self._reason = INTERRUPTED
+                    await self._cancel(self._requesters)
+                    await asyncio.wait({self._start(self._to_grade.join())}, timeout=_LAST_GRADES_S)
+                    break
             return self._reason
         finally:
-            await self._cancel({*self._requesters, *self._others, stopper})
+            await self._cancel(self._requesters | self._others)
+            self._fault.cancel()
 
-    async def grade_leftovers(self) -> None:
-        """Grade generations that an interrupted run stored and did not grade."""
+    async def _unless(self, stopped: asyncio.Task[Any], phase: Coroutine[Any, Any, None]) -> bool:
+        """Wait for the end of a phase; False if the user asked to stop before, whatever it waits for."""
+        task = asyncio.ensure_future(phase)
+        self._others.add(task)
+        waited: set[asyncio.Future[Any]] = {task, stopped, self._fault}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if self._fault.done():
+            self._fault.result()
+        if not task.done():
+            return False
+        task.result()
+        return True
+
+    async def _grade_leftovers(self) -> None:
         for task in self.store.record.spec.tasks:
             for position, sample in self.store.unscored(task.name):
                 work = Work(task, position, self.store.item(task.name, position), sample)
-                await self._grade_one(work, self.store.generation(work.key), tell=False)
+                await self._to_grade.put((work, self.store.generation(work.key), False))
+
+    async def _ask(self, n_pending: int) -> None:
+        self._reason = self.spending.reached(0) if n_pending else None
+        if n_pending and self._reason is None:
+            await self.client.open(self.observer.event)
+            self._n_left = n_pending
+            self._staff()
+            await self._no_more
+            await self._cancel(self._requesters)
 
     # how many work ------------------------------------------------------------------------------
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         task.add_done_callback(self._finished)
         return task
@@ -198,16 +211,18 @@ class _Job:
         while self._reason is None and len(self._requesters) < min(self.client.capacity, self._n_left):
             self._requesters.add(self._start(self._request()))
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        was_requester = task in self._requesters
         self._requesters.discard(task)
-        if self._ended.done() or task.cancelled():
+        if task.cancelled():
             return
         if (fault := task.exception()) is not None:
-            self._ended.set_exception(fault)
-        elif not self._requesters and (self._n_left == 0 or self._reason is not None):
-            self._ended.set_result(None)
-        else:
+            if not self._fault.done():
+                self._fault.set_exception(fault)
+        elif was_requester:
             self._staff()
+            if not self._requesters and not self._no_more.done():
+                self._no_more.set_result(None)
 
     async def _tick(self) -> None:
         started_s = asyncio.get_running_loop().time()
@@ -216,9 +231,10 @@ class _Job:
             self._staff()
             self.observer.tick(len(self._requesters))
             late = self.spending.out_of_time(asyncio.get_running_loop().time() - started_s)
-            if late is not None and not self._ended.done():
+            if late is not None and self._reason is None:
                 self._reason = late
-                self._ended.set_result(None)
+                if not self._no_more.done():
+                    self._no_more.set_result(None)
 
     @staticmethod
     async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
@@ -239,7 +255,7 @@ class _Job:
             generation = await self._generate(request_for(work, self.store.record.spec.seed))
             self.spending.add(generation)
             self.store.put_generation(work.key, generation)
-            await self.to_grade.put((work, generation))
+            await self._to_grade.put((work, generation, True))
             self._staff()
 
     async def _generate(self, request: Request) -> Generation:
@@ -256,11 +272,11 @@ class _Job:
 
     async def _grade(self) -> None:
         while True:
-            work, generation = await self.to_grade.get()
+            work, generation, tell = await self._to_grade.get()
             try:
-                await self._grade_one(work, generation, tell=True)
+                await self._grade_one(work, generation, tell)
             finally:
-                self.to_grade.task_done()
+                self._to_grade.task_done()
 
     async def _grade_one(self, work: Work, generation: Generation, tell: bool) -> None:
         scorer = self.scorers[work.task.name]

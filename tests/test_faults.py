@@ -21,12 +21,14 @@ ONCE, ALWAYS = 3, 4
 """The two questions that meet the fault; the others are answered."""
 PROFILE = """
 timeouts: {{connect: 2, first_token: {silence_s}, idle: {silence_s}, patience: 1}}
-retries: {{attempts: 3, backoff: 0.02}}
+retries: {{attempts: {attempts}, backoff: 0.02}}
 """
 
 
-def run(cli: Cli, endpoint: FaultyEndpoint, data_dir: Path, *more: object, silence_s: float = 30.0) -> Any:
-    Path("profile.yaml").write_text(PROFILE.format(silence_s=silence_s))
+def run(
+    cli: Cli, endpoint: FaultyEndpoint, data_dir: Path, *more: object, silence_s: float = 30.0, attempts: int = 3
+) -> Any:
+    Path("profile.yaml").write_text(PROFILE.format(silence_s=silence_s, attempts=attempts))
     model = ["-m", "openai:test-model", "--base-url", endpoint.url, "--profile", "profile.yaml"]
     return cli("run", "gsm8k", *model, "--data-dir", data_dir, "--out", "runs", "--quiet", "--json", *more)
 
@@ -108,7 +110,8 @@ def test_a_tenth_of_mixed_faults_costs_no_sample(cli: Cli, data_dir: Path, mode:
         return dice.choice(usable) if dice.random() < 0.1 else None
 
     with FaultyEndpoint(plan) as endpoint:
-        result = run(cli, endpoint, data_dir, "--samples", 20, "--seed", 0, "--concurrency", 16, mode, silence_s=1.0)
+        options = ["--samples", 20, "--seed", 0, "--concurrency", 16, mode]
+        result = run(cli, endpoint, data_dir, *options, silence_s=1.0, attempts=6)
     assert result.code == 0, result.err
     (task,) = result.json["tasks"]
     assert task["statuses"] == {"scored": 400} and task["samples_owed"] == 0

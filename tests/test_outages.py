@@ -19,7 +19,9 @@ def good(number: int, before: int) -> None:
     return None
 
 
-def run(cli: Cli, data_dir: Path, *endpoints: FaultyEndpoint, more: tuple[object, ...] = (), patience: float = 20) -> Result:
+def run(
+    cli: Cli, data_dir: Path, *endpoints: FaultyEndpoint, more: tuple[object, ...] = (), patience: float = 20
+) -> Result:
     Path("profile.yaml").write_text(
         f"timeouts: {{connect: 2, first_token: 5, idle: 5, patience: {patience}}}\nretries: {{attempts: 3, backoff: 0.02}}\n"
     )
@@ -85,7 +87,7 @@ def test_a_gateway_without_its_server_is_waited_out(cli: Cli, data_dir: Path) ->
 def test_patience_ends_and_the_run_can_be_resumed(cli: Cli, data_dir: Path) -> None:
     with FaultyEndpoint(good, latency_s=0.05) as endpoint:
         thread = meanwhile(lambda: endpoint.n_requests > 20, endpoint.down)
-        result = run(cli, data_dir, endpoint, more=("--samples", 5, "--concurrency", 4), patience=1)
+        result = run(cli, data_dir, endpoint, more=("--samples", 5, "--concurrency", 4), patience_s=1)
         thread.join()
         assert result.code == 1
         assert "is gone (connect: " in result.err and "waited 1 s" in result.err and "--resume" in result.err
@@ -144,7 +146,10 @@ def test_a_replica_that_is_dead_from_the_start(cli: Cli, data_dir: Path) -> None
 
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("http://no-such-host.invalid/v1", "cannot reach http://no-such-host.invalid"), ("http://127.0.0.1:9/v1", "refused")],
+    [
+        ("http://no-such-host.invalid/v1", "cannot reach http://no-such-host.invalid"),
+        ("http://127.0.0.1:9/v1", "refused"),
+    ],
 )
 def test_an_address_that_nobody_answers_is_said_at_once(cli: Cli, data_dir: Path, url: str, words: str) -> None:
     started = time.monotonic()

@@ -18,6 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 
 _MEMORY_BYTES = 2 * 2**30
 _JOBS_PER_WORKER = 5_000
+_LOOK_UP_S = 0.2
 
 
 class JobFailed(Exception):
@@ -37,7 +38,7 @@ class WorkerPool:
     def run(self, job: Callable[..., Any], *args: Any) -> Any:
         """Run `job(*args)` in a worker and wait; raises `JobFailed`. `job` must be a module-level function."""
         try:
-            return self._started().schedule(job, args=args, timeout=self._limit_s).result()
+            return self._result(self._started().schedule(job, args=args, timeout=self._limit_s))
         except concurrent.futures.TimeoutError:
             raise JobFailed(f"no result within {self._limit_s:g} s") from None
         except ProcessExpired as fault:
@@ -46,6 +47,17 @@ class WorkerPool:
             raise JobFailed("grading was stopped") from None
         except (MemoryError, RecursionError) as fault:
             raise JobFailed(type(fault).__name__) from None
+
+    def _result(self, future: Any) -> Any:
+        """Wait for a job; a pool that is stopped never says so to those who wait for its jobs."""
+        while True:
+            try:
+                return future.result(timeout=_LOOK_UP_S)
+            except concurrent.futures.TimeoutError:
+                if future.done():
+                    raise
+                if self._closed:
+                    raise JobFailed("grading was stopped") from None
 
     def close(self) -> None:
         """Kill the workers, for good."""

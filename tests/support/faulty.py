@@ -1,7 +1,7 @@
 """An endpoint that misbehaves on request: raw HTTP on loopback, so that every byte and every silence can be chosen.
 
-Answers `What is i + i?` with twice i, in words that depend on the seed. Which fault a request meets is decided by a plan:
-a function from the question's number and how often that question was asked before, to the name of a fault or None.
+Answers `What is i + i?` with twice i, in words that depend on the seed. Which fault a request meets is decided by a
+plan: a function from the question's number and how often that sample was asked for before to the name of a fault.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class Exchange:
     def whole(self, **message: Any) -> bytes:
         """A good body, not streamed."""
         choice = {"index": 0, "message": {"role": "assistant", "content": self.answer, **message}}
-        return json.dumps({"model": "test-model", "choices": [{**choice, "finish_reason": "stop"}], "usage": USAGE}).encode()
+        return json.dumps(
+            {"model": "test-model", "choices": [{**choice, "finish_reason": "stop"}], "usage": USAGE}
+        ).encode()
 
     async def good(self) -> None:
         """As it should be."""
@@ -198,13 +200,13 @@ FAULTS: dict[str, Callable[[Exchange], Awaitable[None]]] = {
     "missing-done": _no_done,
     "never-closed": _never_closed,
     "empty-choices": _body(lambda x: b'data: {"choices": []}\n\n' + DONE if x.stream else b'{"choices": []}'),
-    "null-content": _body(
-        lambda x: event({"content": None}, "stop") + DONE if x.stream else x.whole(content=None)
-    ),
+    "null-content": _body(lambda x: event({"content": None}, "stop") + DONE if x.stream else x.whole(content=None)),
     "no-finish-reason": _body(
-        lambda x: b"".join([*x.events(), USAGE_EVENT, DONE])
-        if x.stream
-        else x.whole().replace(b'"finish_reason": "stop"', b'"finish_reason": null')
+        lambda x: (
+            b"".join([*x.events(), USAGE_EVENT, DONE])
+            if x.stream
+            else x.whole().replace(b'"finish_reason": "stop"', b'"finish_reason": null')
+        )
     ),
     "error-in-200": _body(
         lambda x: (b"data: %s\n\n" if x.stream else b"%s") % b'{"error": {"message": "no worker", "code": 503}}'
@@ -219,7 +221,9 @@ FAULTS: dict[str, Callable[[Exchange], Awaitable[None]]] = {
 class FaultyEndpoint:
     """`with FaultyEndpoint(plan) as endpoint: endpoint.url`. Runs in a thread of the test process."""
 
-    def __init__(self, plan: Plan, *, latency_s: float = 0.0, key: str | None = None, tls: ssl.SSLContext | None = None):
+    def __init__(
+        self, plan: Plan, *, latency_s: float = 0.0, key: str | None = None, tls: ssl.SSLContext | None = None
+    ):
         self.plan = plan
         self.latency_s = latency_s
         self.key = key
