@@ -19,12 +19,16 @@ def good(number: int, before: int) -> None:
     return None
 
 
+PROFILE = """
+timeouts: {{connect: 2, first_token: 5, idle: 5, patience: {patience_s}}}
+retries: {{attempts: 3, backoff: 0.02}}
+"""
+
+
 def run(
-    cli: Cli, data_dir: Path, *endpoints: FaultyEndpoint, more: tuple[object, ...] = (), patience: float = 20
+    cli: Cli, data_dir: Path, *endpoints: FaultyEndpoint, more: tuple[object, ...] = (), patience_s: float = 20
 ) -> Result:
-    Path("profile.yaml").write_text(
-        f"timeouts: {{connect: 2, first_token: 5, idle: 5, patience: {patience}}}\nretries: {{attempts: 3, backoff: 0.02}}\n"
-    )
+    Path("profile.yaml").write_text(PROFILE.format(patience_s=patience_s))
     urls = [part for endpoint in endpoints for part in ("--base-url", endpoint.url)]
     model = ["-m", "openai:test-model", "--profile", "profile.yaml", *urls]
     return cli("run", "gsm8k", *model, "--data-dir", data_dir, "--quiet", "--json", "--seed", 0, *more)
