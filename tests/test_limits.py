@@ -94,13 +94,41 @@ def test_429_lowers_it_and_more_is_tried_later() -> None:
     assert server.n_refused < 0.02 * server.n_done
 
 
-def test_one_burst_of_429_lowers_it_once() -> None:
+def test_one_burst_of_429_counts_once_and_the_more_the_more() -> None:
     concurrency = Concurrency()
     concurrency.limit = 100
-    assert concurrency.refused(10.0, sent_s=9.0) is not None
-    assert [concurrency.refused(10.1, sent_s=9.5) for _ in range(50)] == [None] * 50
+    assert concurrency.refused(10.0, sent_s=9.0) is None, "one may be chance"
+    assert concurrency.refused(10.0, sent_s=9.0) is None, "two, too"
+    assert concurrency.refused(10.0, sent_s=9.0) is not None and concurrency.limit == 91
+    for _ in range(50):
+        concurrency.refused(10.1, sent_s=9.5)
     assert concurrency.limit == 70
-    assert concurrency.refused(12.0, sent_s=11.0) is not None and concurrency.limit == 49
+    assert concurrency.refused(12.0, sent_s=11.0) is not None and concurrency.limit == 67
+
+
+def test_a_rare_429_does_not_strangle_it() -> None:
+    """One request in a hundred is refused whatever the number in flight is."""
+    concurrency = Concurrency()
+    server, dice = Simulated(1000, 1.0), random.Random(9)
+
+    def sometimes(now: float) -> bool:
+        if dice.random() < 0.01:
+            concurrency.refused(now, now - 1.0)
+        return False
+
+    server.run(concurrency, 600.0, fails=sometimes)
+    settled = server.limits[3000:]
+    assert sum(settled) / len(settled) >= 30
+
+
+def test_after_a_time_of_429_it_comes_back() -> None:
+    concurrency = Concurrency()
+    server = Simulated(64, 1.0, refuses_above=4)
+    server.run(concurrency, 60.0)
+    assert concurrency.limit <= 5
+    server.refuses_above = None
+    server.run(concurrency, 120.0)
+    assert concurrency.limit >= 40
 
 
 def test_faults_lower_it_only_where_they_are_many() -> None:

@@ -3,7 +3,8 @@
 `Concurrency` looks for the smallest number of requests in flight at which throughput no longer grows: it doubles while
 doubling pays, goes back to the last number that paid, and tries a quarter more now and then, since a server's load
 changes. Throughput is bytes received a second, so that answers which take an hour guide it while they stream. A 429 is
-an instruction and takes effect at once; faults (5xx, time-outs) only where they are a good part of what comes back.
+an instruction and, unless it is a rare one, takes effect at once, the more of them the more; what was lost is won back
+in steps, up to just below where the 429 came. Faults (5xx, time-outs) lower the number only where they are a good part of what comes back.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum
 
 START = 8
 TOP = 1024
@@ -24,7 +26,15 @@ _SETTLE_S = 2.0
 _PIECES = 8
 """Pieces for each request in flight that make a stream."""
 _FEWEST_DONE = 16
-_CUT_AFTER_429 = 0.7
+_CUT_BY_429 = 0.3
+_MANY_429 = 0.1
+"""Share of the requests in flight whose refusal cuts in full."""
+_BELOW_429 = 0.9
+_RARE_429 = 0.02
+"""Share of answers, over the last hundred or so, up to which a 429 only pauses: some servers refuse at random."""
+_SHARE_STEP = 0.01
+_BURST = 3
+"""So many together are never at random."""
 _FAULTY_SHARE = 0.3
 _FEWEST_FAULTS = 4
 _PROBE_EVERY = 8
@@ -33,18 +43,30 @@ MAX_PAUSE_S = 600.0
 """Longest wait that an endpoint can impose before it is asked again."""
 
 
+class _Phase(Enum):
+    DOUBLING = 1
+    STEADY = 2
+    PROBING = 3
+    """A quarter more than what was steady."""
+    RECOVERING = 4
+    """On the way back up to `_ceiling`."""
+
+
 class Concurrency:
     """Requests in flight at one endpoint; `fixed` never changes."""
 
     def __init__(self, fixed: int | None = None) -> None:
         self.limit = fixed or START
         self._fixed = fixed is not None
-        self._doubling = True
-        self._probing = False
+        self._phase = _Phase.DOUBLING
         self._best: tuple[int, float] | None = None
         """Last number that was kept, and its throughput (0 if it was not measured)."""
+        self._ceiling = TOP
         self._windows_to_probe = self._probe_every = _PROBE_EVERY
-        self._cut_s = float("-inf")
+        self._burst_s = float("-inf")
+        self._burst = (0, 0)
+        """Limit before the last burst of 429, and how many there were in it."""
+        self._share_429 = 0.0
         self._restart(None)
 
     def sent(self, now: float, in_flight: int) -> None:
@@ -60,17 +82,29 @@ class Concurrency:
     def done(self) -> None:
         """A request was answered."""
         self._n_done += 1
+        self._share_429 -= _SHARE_STEP * self._share_429
 
     def faulted(self) -> None:
         """A request ended in a 5xx, a reset or a time-out."""
         self._n_faults += 1
 
     def refused(self, now: float, sent_s: float) -> str | None:
-        """A 429 for a request sent at `sent_s`; the reason if the limit was lowered. One burst lowers it once."""
-        if self._fixed or sent_s <= self._cut_s:
+        """A 429 for a request sent at `sent_s`; the reason if the limit was lowered.
+
+        Those sent before the first one came back are one burst, and count together.
+        """
+        if self._fixed:
             return None
-        self._cut_s = now
-        return self._lower(max(1, int(self.limit * _CUT_AFTER_429)), "the endpoint answered 429")
+        if sent_s > self._burst_s:
+            self._burst_s, self._burst = now, (self.limit, 0)
+        before, n = self._burst[0], self._burst[1] + 1
+        self._burst = before, n
+        self._share_429 += _SHARE_STEP * (1 - self._share_429)
+        if n < _BURST and self._share_429 < _RARE_429:
+            return None
+        severity = min(1.0, n / max(4.0, _MANY_429 * before))
+        limit = max(1, min(before - 1, int(before * (1 - _CUT_BY_429 * severity))))
+        return self._lower(limit, int(_BELOW_429 * before), "the endpoint answered 429") if limit < self.limit else None
 
     def tend(self, now: float, in_flight: int) -> str | None:
         """Look at what was measured; the reason if the limit was changed."""
@@ -80,51 +114,62 @@ class Concurrency:
         if self._n_faults >= _FEWEST_FAULTS and self._n_faults > _FAULTY_SHARE * n:
             reason = f"{self._n_faults} of {n} requests failed"
             self._restart(None)
-            return self._lower(max(1, self.limit // 2), reason)
-        if self._began_s is None:
+            return self._lower(max(1, self.limit // 2), self.limit, reason)
+        if self._began_s is None or not self._is_measured(now - self._began_s, now):
             return None
-        elapsed_s = now - self._began_s
-        if self._n_done < max(self.limit, _FEWEST_DONE):
-            if not self._settled and elapsed_s >= _SETTLE_S:  # the newest requests have begun to deliver by now
-                self._restart(now, settled=True)
-                return None
-            streams = self._n_pieces >= _PIECES * max(self.limit, self._n_done)
-            if elapsed_s < _SLOW_WINDOW_S or not streams:  # whole answers tell nothing before most of them are there
-                return None
         if in_flight < 0.8 * self.limit:  # too little was sent to say anything: the end of a run, or a pause
             self._restart(None)
             return None
-        throughput = self._n_bytes / max(elapsed_s, 1e-9)
+        throughput = self._n_bytes / max(now - self._began_s, 1e-9)
         self._restart(now)
         return self._judge(throughput)
 
+    def _is_measured(self, elapsed_s: float, now: float) -> bool:
+        if self._n_done >= (self.limit if self._phase is _Phase.RECOVERING else max(self.limit, _FEWEST_DONE)):
+            return True
+        if not self._settled and elapsed_s >= _SETTLE_S:  # the newest requests have begun to deliver by now
+            self._restart(now, settled=True)
+            return False
+        # Whole answers tell nothing before most of them are there; a stream does.
+        return elapsed_s >= _SLOW_WINDOW_S and self._n_pieces >= _PIECES * max(self.limit, self._n_done)
+
     def _judge(self, throughput: float) -> str | None:
-        best = self._best
-        grown = best is None or throughput > _PAYS * best[1]
-        before = f"{best[1] / 1e3:,.0f} to " if best else ""
-        figures = f"{before}{throughput / 1e3:,.0f} kB/s"
-        if self._doubling or self._probing:
-            if grown:
-                self._best = (self.limit, throughput)
-                self._probe_every = _PROBE_EVERY
-                self._windows_to_probe = 1
-                step = self.limit if self._doubling else max(1, self.limit // 4)
-                return self._set(min(TOP, self.limit + step), f"throughput grew, {figures}")
-            assert best is not None
-            self._doubling = self._probing = False
-            self._windows_to_probe = self._probe_every
-            self._probe_every = min(_PROBE_RAREST, 2 * self._probe_every)
-            return self._set(best[0], f"throughput did not grow, {figures}")
-        self._best = (self.limit, throughput if best is None or not best[1] else 0.7 * best[1] + 0.3 * throughput)
+        if self._phase is _Phase.RECOVERING:
+            return self._recover(throughput)
+        if self._phase is _Phase.STEADY:
+            return self._stay(throughput)
+        best, figures = self._best, f"{throughput / 1e3:,.0f} kB/s"
+        if best is not None:
+            figures = f"{best[1] / 1e3:,.0f} to {figures}"
+        if best is None or throughput > _PAYS * best[1]:
+            self._best = (self.limit, throughput)
+            self._probe_every = _PROBE_EVERY
+            step = self.limit if self._phase is _Phase.DOUBLING else max(1, self.limit // 4)
+            return self._set(min(TOP, self.limit + step), f"throughput grew, {figures}")
+        self._phase = _Phase.STEADY
+        self._windows_to_probe = self._probe_every
+        self._probe_every = min(_PROBE_RAREST, 2 * self._probe_every)
+        return self._set(best[0], f"throughput did not grow, {figures}")
+
+    def _stay(self, throughput: float) -> str | None:
+        before = self._best[1] if self._best else 0.0
+        self._best = (self.limit, 0.7 * before + 0.3 * throughput if before else throughput)
         self._windows_to_probe -= 1
         if self._windows_to_probe > 0 or self.limit >= TOP:
             return None
-        self._probing = True
+        self._phase = _Phase.PROBING
         return self._set(min(TOP, self.limit + max(1, self.limit // 4)), "trying whether more pays")
 
-    def _lower(self, limit: int, reason: str) -> str | None:
-        self._doubling = self._probing = False
-        self._best = (limit, 0.0)
+    def _recover(self, throughput: float) -> str | None:
+        if self.limit >= self._ceiling:
+            self._phase = _Phase.STEADY
+            self._best = (self.limit, throughput)
+            return None
+        return self._set(min(self._ceiling, self.limit + max(1, self.limit // 10)), "recovering")
+
+    def _lower(self, limit: int, ceiling: int, reason: str) -> str | None:
+        self._phase = _Phase.RECOVERING
+        self._ceiling = ceiling
         self._windows_to_probe = self._probe_every = _PROBE_EVERY
         return self._set(limit, reason)
 
