@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trustme
 from conftest import Cli, Result
+from support.endpoint import Endpoint, Reply
 from support.faulty import FaultyEndpoint
 
 
@@ -188,6 +189,21 @@ def test_a_key_that_expires_in_the_middle(cli: Cli, data_dir: Path, monkeypatch:
     assert resumed.code == 0, resumed.err
     assert resumed.json["tasks"][0]["statuses"] == {"scored": 100}
     assert all(n == 1 for n in endpoint.answered.values())
+
+
+def test_nothing_is_sent_while_the_endpoint_asks_to_wait(cli: Cli, data_dir: Path) -> None:
+    """One 429 holds all requests, not only its own."""
+    times: list[float] = []
+
+    def script(body: dict[str, Any]) -> Reply:
+        times.append(time.monotonic())
+        return Reply(status=429, headers={"Retry-After": "1"}) if len(times) == 5 else Reply(content=r"\boxed{0}")
+
+    with Endpoint(script) as endpoint:
+        args = ["run", "gsm8k", "-m", "openai:test-model", "--base-url", endpoint.url, "--data-dir", data_dir]
+        assert cli(*args, "--concurrency", 1, "--quiet").code == 0
+    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    assert len(times) == 21 and gaps[4] >= 1.0 and all(gap < 0.9 for n, gap in enumerate(gaps) if n != 4)
 
 
 def test_403_to_everything_is_about_the_key(cli: Cli, data_dir: Path) -> None:

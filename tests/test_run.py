@@ -319,6 +319,13 @@ def test_declared_references_are_compared_at_the_end(cli: Cli, data_dir: Path) -
     assert "not comparable" in ended.out and "evalkit compare runs/" in ended.err
 
 
+def test_samples_are_issued_round_by_round(cli: Cli, data_dir: Path) -> None:
+    """So that an interrupted run is a smaller run of all items."""
+    with Endpoint(doubling) as endpoint:
+        assert cli(*run_args(endpoint, data_dir, "--samples", 3, "--seed", 0, "--concurrency", 1)).code == 0
+    assert [body["seed"] for body in endpoint.bodies] == [0] * 20 + [1] * 20 + [2] * 20
+
+
 def test_retry_asks_again_for_what_it_names(cli: Cli, data_dir: Path) -> None:
     def sometimes(body: dict[str, Any]) -> Reply:
         cut = "What is 3 " in body["messages"][-1]["content"]
