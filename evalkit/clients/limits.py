@@ -4,7 +4,8 @@
 doubling pays, goes back to the last number that paid, and tries a quarter more now and then, since a server's load
 changes. Throughput is bytes received a second, so that answers which take an hour guide it while they stream. A 429 is
 an instruction and, unless it is a rare one, takes effect at once, the more of them the more; what was lost is won back
-in steps, up to just below where the 429 came. Faults (5xx, time-outs) lower the number only where they are a good part of what comes back.
+in steps, up to just below where the 429 came. Faults (5xx, time-outs) lower the number only where they are a good part
+of what comes back.
 """
 
 from __future__ import annotations
