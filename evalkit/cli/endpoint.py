@@ -92,7 +92,7 @@ def endpoint_options(command: F) -> F:
         command = option(command)
     return click.option(
         "--profile",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        type=click.Path(path_type=Path, dir_okay=False),
         help="YAML file with addresses, limits, time-outs and prices of the model.",
     )(command)
 
