@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evalkit.errors import UsageError
-from evalkit.store import Totals
 from evalkit.types import Generation, Prices
 
 
@@ -51,11 +50,16 @@ class Spending:
         """Of `cost`."""
         return self._prices.currency if self._prices else ""
 
-    def begin_with(self, totals: Totals) -> None:
-        """Count what is stored already."""
-        self._n_requests += totals.n_answered - totals.n_cached
-        self._prompt += totals.paid_prompt_tokens
-        self._completion += totals.paid_completion_tokens
+    @property
+    def matters(self) -> bool:
+        """Whether anything is shown or decided by what was spent before."""
+        return self._prices is not None or self._budget.tokens is not None
+
+    def begin_with(self, n_requests: int, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count what earlier executions spent."""
+        self._n_requests += n_requests
+        self._prompt += prompt_tokens
+        self._completion += completion_tokens
 
     def add(self, generation: Generation) -> None:
         """Count one more answer."""

@@ -110,8 +110,8 @@ async def execute(
     """
     planned, finished = progress_of(store)
     spending = Spending(budget or Budget(), store.record.spec.model.endpoint.prices)
-    for task in store.record.spec.tasks:
-        spending.begin_with(store.totals(task.name))
+    if spending.matters:
+        spending.begin_with(*store.paid())
     observer.started(planned, finished, spending)
     job = _Job(store, client, build_scorers(store.record.spec), observer, spending, cache)
     try:

@@ -164,7 +164,9 @@ def test_a_full_disk(cli: Cli, data_dir: Path, small_disk: Path) -> None:
         return Reply(content=r"So it is \boxed{0}.", reasoning=random.Random(str(body)).randbytes(20_000).hex())
 
     with Endpoint(long) as endpoint:
-        args = command(endpoint, data_dir, "--samples", 4, "--seed", 0, "--concurrency", 4, "--out", small_disk)
+        args = command(
+            endpoint, data_dir, "--samples", 4, "--seed", 0, "--no-stream", "--concurrency", 4, "--out", small_disk
+        )
         ballast = small_disk / "ballast"
         ballast.write_bytes(b"x" * 1_000_000)
         full = subprocess.run(

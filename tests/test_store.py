@@ -63,7 +63,7 @@ def test_a_full_disk_is_said_and_nothing_stored_is_lost(cli: Cli, data_dir: Path
         return Reply(reasoning=os.urandom(10_000).hex(), delay_s=0.1)
 
     with Endpoint(long) as endpoint:
-        args = run_args(endpoint, data_dir, "--samples", 4, "--concurrency", 2)
+        args = run_args(endpoint, data_dir, "--samples", 4, "--concurrency", 2, "--no-stream")
         process = evalkit_process(*args, preexec_fn=limit_files)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 1

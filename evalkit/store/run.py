@@ -289,6 +289,15 @@ class RunStore:
         with self._reading(f"sample {sample} of item {item} of {task}"):
             return convert(decode(self._packer.unpack(rows[0][0])), Generation)
 
+    def paid(self) -> tuple[int, int, int]:
+        """(answers, prompt tokens, completion tokens) that were asked for by this run, all tasks together."""
+        sql = """
+        SELECT count(*), total(prompt_tokens), total(completion_tokens) FROM samples
+        WHERE text_digest NOT NULL AND NOT cached
+        """
+        n, prompt, completion = self._query(sql)[0]
+        return n, int(prompt), int(completion)
+
     def totals(self, task: str) -> Totals:
         """What the samples of a task add up to."""
         limits = {t.name: t.sampling.max_tokens for t in self.record.spec.tasks}
