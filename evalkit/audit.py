@@ -15,6 +15,7 @@ GREEDY = "all samples of each item are identical, as they should be at temperatu
 IDENTICAL = "all samples of each item are identical: the endpoint seems to ignore temperature or seed"
 EMPTY = "the answer is empty"
 _NOTABLE_TRUNCATED = 0.01
+_SHOWN_REASONS = 3
 
 
 def copied(tasks: Sequence[TaskSpec], totals: Mapping[str, Totals]) -> dict[str, str]:
@@ -76,6 +77,8 @@ def _copies(task: TaskSpec, totals: Totals, copies: str | None) -> list[str]:
 def _answers(totals: Totals, statuses: Mapping[str, int]) -> list[str]:
     n = sum(statuses.values())
     found = []
+    if errored := statuses.get(Status.ERRORED, 0):
+        found.append(f"{errored:,} of {n:,} requests failed ({_reasons(totals, Status.ERRORED)})")
     truncated = statuses.get(Status.TRUNCATED, 0)
     if truncated > _NOTABLE_TRUNCATED * n:
         found.append(f"{truncated:,} of {n:,} answers were cut off ({_reasons(totals, Status.TRUNCATED)})")
@@ -87,7 +90,9 @@ def _answers(totals: Totals, statuses: Mapping[str, int]) -> list[str]:
 
 
 def _reasons(totals: Totals, status: Status) -> str:
-    return ", ".join(f"{reason}: {n:,}" for reason, n in totals.reasons.get(status, {}).items())
+    reasons = list(totals.reasons.get(status, {}).items())
+    parts = [f"{reason}: {n:,}" for reason, n in reasons[:_SHOWN_REASONS]]
+    return ", ".join(parts) + (", ..." if len(reasons) > _SHOWN_REASONS else "")
 
 
 def _bookkeeping(totals: Totals) -> list[str]:

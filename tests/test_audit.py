@@ -65,6 +65,11 @@ CASES: dict[str, tuple[Callable[[dict[str, Any]], Reply], list[object], list[str
         [],
         ["10 of 40 answers are refusals (finish reason content_filter: 10)"],
     ),
+    "errored": (
+        every_fourth(lambda body: Reply(status=400, error={"message": "no such parameter"})),
+        [],
+        ["10 of 40 requests failed (http_400: no such parameter: 10)"],
+    ),
     "empty": (every_fourth(lambda body: Reply(content="")), [], ["10 of 40 answers are empty"]),
     "over-the-limit": (
         lambda body: good(body, usage={"completion_tokens": 99, "prompt_tokens": 1}),
@@ -92,7 +97,7 @@ def test_audit(cli: Cli, data_dir: Path, name: str) -> None:
             data_dir,
             "--quiet",
         ]
-        assert cli(*args, "--samples", 2, "--seed", 0, *options).code == 0
+        assert cli(*args, "--samples", 2, "--seed", 0, *options).code == (3 if name == "errored" else 0)
     kept = json.loads((next(Path("runs").iterdir()) / "summary.json").read_text())["tasks"][0]["audit"]
     findings = [f for f in kept if "benchmark's 1319 items" not in f]
     text = "; ".join(findings)

@@ -90,6 +90,22 @@ def test_a_gateway_without_its_server_is_waited_out(cli: Cli, data_dir: Path) ->
     assert endpoint.met["502"] >= 8 and "is gone (http_502" in log()
 
 
+def test_a_server_that_only_fails_marks_no_sample(cli: Cli, data_dir: Path) -> None:
+    """A dead engine behind a living front answers 500 to everything: that is an outage, and no request's fault."""
+    broken = threading.Event()
+    with FaultyEndpoint(lambda number, before: "500" if broken.is_set() else None, latency_s=0.05) as endpoint:
+        thread = meanwhile(lambda: endpoint.n_requests > 20, broken.set)
+        options = ("--samples", 10, "--concurrency", 16)
+        result = run(cli, data_dir, endpoint, more=options, patience_s=3)
+        thread.join()
+        assert result.code == 1 and "is gone (http_500: status 500)" in result.err
+        broken.clear()
+        resumed = cli("run", "--resume", only_run(), "--quiet", "--json")
+    assert resumed.code == 0, resumed.err
+    assert resumed.json["tasks"][0]["statuses"] == {"scored": 200}
+    assert all(n == 1 for n in endpoint.answered.values())
+
+
 def test_patience_ends_and_the_run_can_be_resumed(cli: Cli, data_dir: Path) -> None:
     with FaultyEndpoint(good, latency_s=0.05) as endpoint:
         thread = meanwhile(lambda: endpoint.n_requests > 20, endpoint.down)

@@ -4,9 +4,10 @@ One policy per method, outermost first: `post` tries again, `_acquire` waits for
 counts and decides whether it may. Three kinds of failure are told apart:
 
 - too fast (429): the server is left alone as long as it says, and asked less at once; no try of the request is used up;
-- gone (refused, reset, timed out, 502, 503, 504): after some of them in a row the server is taken out and asked one
-  request at a time, ever more rarely, until one succeeds; tries made meanwhile do not count. When all servers are gone
-  for `patience_s`, the run stops: what it has is stored, and nothing is marked as failed that was never answered;
+- gone (refused, reset, timed out, 502, 503, 504; 500 and garbage if there is nothing else): after some of them in a row
+  the server is taken out and asked one request at a time, ever more rarely, until it answers; tries made meanwhile do
+  not count. When all servers are gone for `patience_s`, the run stops: what it has is stored, and nothing is marked as
+  failed that was never answered;
 - anything else is a matter of this request: it is tried again if that may help, at most `attempts` times.
 """
 
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from evalkit.clients.http import SLOW_DOWN, UNAVAILABLE, HttpTransport, Reader, RequestFailed
-from evalkit.clients.limits import Concurrency, PerMinute
+from evalkit.clients.server import BACKOFF_MAX_S, GONE_AFTER, NEVER, Server, Ticket
 from evalkit.errors import AuthError, EndpointError
 from evalkit.types import EndpointSpec, Event, EventKind, Failure
 
@@ -36,117 +37,10 @@ class Counted(Protocol):
 
 T = TypeVar("T", bound=Counted)
 
-_GONE_AFTER = {"connect": 3}
-_GONE_AFTER_OTHERS = 8
-"""Failures in a row, without one success, after which a server counts as gone."""
 _DENIED_AFTER = 8
 """403 in a row: one is about a question that a filter refused, many are about the key."""
 _TRIES_PER_ATTEMPT = 10
-_BACKOFF_MAX_S = 60.0
-_PROBE_MAX_S = 30.0
 _TEND_EVERY_S = 1.0
-_TELL_PAUSE_S = 1.0
-_NEVER = float("inf")
-
-
-class Server:
-    """One address with what is known of it."""
-
-    def __init__(self, transport: HttpTransport, spec: EndpointSpec) -> None:
-        self.transport = transport
-        self.concurrency = Concurrency(spec.concurrency)
-        self.in_flight = 0
-        self.gone_s: float | None = None
-        """Since when it is taken out."""
-        self.refusing_s: float | None = None
-        """Since when it answers nothing but 429."""
-        self.has_answered = False
-        self.n_denied = 0
-        self.last_words = ""
-        """What its last failure said."""
-        self._requests = PerMinute(spec.requests_per_minute)
-        self._tokens = PerMinute(spec.tokens_per_minute)
-        self._resumes_s = 0.0
-        self._probing = False
-        self._n_in_row = 0
-        self._n_probes = 0
-        self._n_refused = 0
-        self._refused_s = 0.0
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return self.transport.base_url
-
-    def wait_s(self, now: float, n_tokens: float) -> float:
-        """Seconds until it may be sent a request of so many tokens; infinite if only an answer can change that."""
-        if self._probing or (self.gone_s is None and self.in_flight >= self.concurrency.limit):
-            return _NEVER
-        wait = self._resumes_s - now
-        return max(0.0, wait, self._requests.wait_s(now, 1), self._tokens.wait_s(now, n_tokens))
-
-    def take(self, now: float, n_tokens: float) -> Ticket:
-        """Count one more request as sent."""
-        self.in_flight += 1
-        probe = self.gone_s is not None
-        self._probing |= probe
-        self._requests.spend(now, 1)
-        self.concurrency.sent(now, self.in_flight)
-        return Ticket(self, now, probe, self._tokens.spend(now, n_tokens))
-
-    def release(self, ticket: Ticket) -> None:
-        """The request of this ticket ended, whichever way."""
-        self.in_flight -= 1
-        self._probing &= not ticket.probe
-
-    def answered(self, ticket: Ticket, n_tokens: int) -> bool:
-        """A request succeeded; whether the server is back by that."""
-        was_gone, self.gone_s = self.gone_s is not None, None
-        self.has_answered = True
-        self.refusing_s = None
-        self._n_in_row = self._n_probes = self._n_refused = self.n_denied = 0
-        self.concurrency.done()
-        if n_tokens:
-            self._tokens.correct(ticket.entry, n_tokens)
-        return was_gone
-
-    def pause(self, now: float, wait_s: float) -> bool:
-        """Send nothing for so long; whether that is worth telling."""
-        longer_s = now + wait_s - max(now, self._resumes_s)
-        self._resumes_s = max(self._resumes_s, now + wait_s)
-        return longer_s >= _TELL_PAUSE_S
-
-    def refused(self, now: float, sent_s: float) -> float:
-        """A request was answered 429; how long to wait where the server does not say. One burst counts once."""
-        self.refusing_s = self.refusing_s or now
-        if sent_s > self._refused_s:
-            self._refused_s = now
-            self._n_refused += 1
-        return min(_BACKOFF_MAX_S, 2.0 ** min(10, self._n_refused - 1)) * random.uniform(0.5, 1.0)
-
-    def failed(self, now: float, kind: str) -> bool:
-        """A request ended in a failure that speaks of the server; whether it is taken out by that."""
-        self.concurrency.faulted()
-        self._n_in_row += 1
-        if self.gone_s is not None:
-            self._n_probes += 1
-            self._resumes_s = max(self._resumes_s, now + min(_PROBE_MAX_S, 2.0 ** min(self._n_probes, 5)))
-            return False
-        if self._n_in_row < _GONE_AFTER.get(kind, _GONE_AFTER_OTHERS):
-            return False
-        self.gone_s = now
-        self._resumes_s = max(self._resumes_s, now + 1.0)
-        return True
-
-
-@dataclasses.dataclass(slots=True)
-class Ticket:
-    """The right to send one request to one server."""
-
-    server: Server
-    sent_s: float
-    probe: bool
-    entry: list[float]
 
 
 class Pool:
@@ -252,8 +146,7 @@ class Pool:
         if n_tokens:
             self._mean_tokens = 0.95 * self._mean_tokens + 0.05 * n_tokens if self._mean_tokens else float(n_tokens)
         if server.answered(ticket, n_tokens):
-            self._tell(EventKind.ENDPOINT, f"{server.url} is back", what=server.url)
-            self._tell_capacity("a server is back")
+            self._tell_back(server)
         if wait_s:
             self._pause(server, now, wait_s, "its rate limit is used up")
         self._adjust(server, now)
@@ -262,6 +155,9 @@ class Pool:
         """Draw the consequences for the server; 1 if this counts as a try of the request, else 0."""
         server, now = ticket.server, self._now()
         server.last_words = f"{failure.kind}: {self.label(failure.message)}"
+        server.not_used(ticket)
+        if failure.kind not in GONE_AFTER and server.is_there():
+            self._tell_back(server)
         if failure.kind in SLOW_DOWN:
             own_s = server.refused(now, ticket.sent_s)
             self._pause(server, now, wait_s or own_s, "429")
@@ -277,11 +173,16 @@ class Pool:
         if failure.kind == "http_404" and not server.has_answered:
             raise EndpointError(f"{server.url} knows no such page or model (404: {self.label(failure.message)})")
         was_gone = server.gone_s is not None
-        if failure.kind in UNAVAILABLE and server.failed(now, failure.kind):
+        if failure.kind in GONE_AFTER and server.failed(now, failure.kind):
             self._tell(EventKind.ENDPOINT, f"{server.url} is gone ({failure.kind}: {failure.message})", what=server.url)
             self._tell_capacity("a server is gone")
         self._adjust(server, now)
-        return 0 if was_gone or (failure.kind == "connect" and len(self._servers) > 1) else 1
+        spared = was_gone or (failure.kind == "connect" and len(self._servers) > 1)
+        return 0 if spared and failure.kind in UNAVAILABLE else 1
+
+    def _tell_back(self, server: Server) -> None:
+        self._tell(EventKind.ENDPOINT, f"{server.url} is back", what=server.url)
+        self._tell_capacity("a server is back")
 
     def _pause(self, server: Server, now: float, wait_s: float, why: str) -> None:
         if server.pause(now, wait_s):
@@ -293,7 +194,7 @@ class Pool:
             self._tell_capacity(f"{server.url}: {reason}")
 
     def _delay_s(self, counted: int) -> float:
-        ceiling = min(_BACKOFF_MAX_S, self._spec.backoff_s * 2.0 ** min(20, max(0, counted - 1)))
+        ceiling = min(BACKOFF_MAX_S, self._spec.backoff_s * 2.0 ** min(20, max(0, counted - 1)))
         return random.uniform(ceiling / 2, ceiling)
 
     def _hopeless(self, tries: int, began_s: float) -> bool:
@@ -339,7 +240,7 @@ class Pool:
             self._alarm = None
         if self._waiting:
             wait_s = min(s.wait_s(now, self._waiting[0][1]) for s in self._servers)
-            if wait_s < _NEVER:
+            if wait_s < NEVER:
                 self._alarm = asyncio.get_running_loop().call_later(wait_s + 1e-3, self._dispatch)
 
     async def _tend(self) -> None:

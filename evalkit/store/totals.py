@@ -28,7 +28,7 @@ WHERE task=? AND text_digest NOT NULL GROUP BY served_model
 _DROPPED = "SELECT dropped, count(*) FROM samples WHERE task=? AND dropped NOT NULL GROUP BY dropped"
 _REASONS = """
 SELECT status, reason, count(*) FROM samples
-WHERE task=? AND status IN ('truncated', 'refused', 'unparsed') GROUP BY status, reason ORDER BY count(*) DESC
+WHERE task=? AND status != 'scored' GROUP BY status, reason ORDER BY count(*) DESC LIMIT 100
 """
 
 
@@ -72,7 +72,7 @@ class Totals:
     dropped: Mapping[str, int]
     """Settings that were asked for and not sent, comma-separated -> samples."""
     reasons: Mapping[str, Mapping[str, int]]
-    """Status of samples without a score -> why -> how many."""
+    """Status of samples without a score -> why -> how many; the hundred most frequent."""
 
 
 def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
