@@ -22,6 +22,10 @@ class Client(Protocol):
     def capacity(self) -> int:
         """How many calls of `generate` are useful at once; may change with every one that returns."""
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way at the endpoint, as against waiting for their turn."""
+
     async def open(self, report: Callable[[Event], None]) -> None:
         """Acquire connections and check that the endpoint answers; raises `EndpointError`.
 

@@ -229,7 +229,7 @@ class _Job:
         while True:
             await asyncio.sleep(_TICK_S)
             self._staff()
-            self.observer.tick(len(self._requesters))
+            self.observer.tick(self.client.in_flight)
             late = self.spending.out_of_time(asyncio.get_running_loop().time() - started_s)
             if late is not None and self._reason is None:
                 self._reason = late

@@ -159,6 +159,25 @@ def test_an_echoed_key_is_not_kept(reply: Reply, monkeypatch: pytest.MonkeyPatch
     assert KEY not in repr(got) and "***" in repr(got)
 
 
+@pytest.mark.parametrize("kind", ["status", "not-json", "sse", "redirect", "error-in-200"])
+@pytest.mark.parametrize("before", [*range(150, 320, 10), *range(3975, 4002)])
+def test_no_part_of_an_echoed_key_is_kept(kind: str, before: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it stands: a long text is made short after the key is taken out of it."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    text = "x" * before + KEY
+    replies = {
+        "status": Reply(status=400, error={"message": text}),
+        "not-json": Reply(raw=text.encode()),
+        "sse": Reply(raw=f"data: {text}\n\n".encode()),
+        "redirect": Reply(status=307, headers={"Location": f"http://127.0.0.1/{text}"}),
+        "error-in-200": Reply(raw=json.dumps({"error": {"message": text}}).encode()),
+    }
+    with Endpoint(lambda body: replies[kind]) as endpoint:
+        got = ask(endpoint, stream=kind == "sse", api_key_env="OPENAI_API_KEY", attempts=1)
+    assert got.failure is not None
+    assert KEY[:6] not in repr(got), got.failure.message
+
+
 def test_a_placeholder_key_may_be_a_word_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "EMPTY")
     with Endpoint(lambda body: Reply(content="The set is EMPTY")) as endpoint:

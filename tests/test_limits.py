@@ -171,11 +171,11 @@ def test_the_true_amount_replaces_the_expected_one() -> None:
     rate = PerMinute(100)
     entry = rate.spend(0.0, 90)
     assert rate.wait_s(1.0, 50) > 0
-    rate.correct(entry, 20)
+    rate.correct(1.0, entry, 20)
     assert rate.wait_s(1.0, 50) == 0
     assert rate.wait_s(61.0, 100) == 0
-    rate.correct(entry, 90)
-    assert rate.wait_s(61.0, 100) == 0, "what is over does not come back"
+    rate.correct(61.0, entry, 90)
+    assert rate.wait_s(61.0, 30) == 0 and rate.wait_s(61.0, 40) > 0, "what is known late burdens the present minute"
 
 
 NOW = 1_764_000_000.0  # 2025-11-24T16:00:00Z

@@ -26,6 +26,8 @@ _OVERLOADED = re.compile(r"overload|\bbusy\b|too many requests|rate limit", re.I
 _MAX_BODY = 64 * 2**20
 _MAX_TEXT = 16 * 2**20
 """Characters of one answer with its reasoning; 128k tokens are about half a million."""
+_QUOTED = 4_000
+"""Bytes of a strange body that its failure quotes. The key is taken out before this is made short, not after."""
 _LAST_WORDS_S = 10.0
 """How long to wait for the usage after the finish reason, where the stream is neither ended nor closed."""
 
@@ -188,11 +190,19 @@ async def _read_stream(arrival: Arrival, got: Answer) -> None:
             arrival.alive()
     else:
         if not got.runs_away:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(_LAST_WORDS_S, arrival.limit_s / 2)):
-                    while (piece := await arrival.piece()) and not _take(decoder, piece, got):
-                        pass
+            await _read_last_words(arrival, decoder, got)
     _check(got)
+
+
+async def _read_last_words(arrival: Arrival, decoder: SSEDecoder, got: Answer) -> None:
+    """What may follow the finish reason: usage, `[DONE]`, for some servers more text. The answer is whole without."""
+    with contextlib.suppress(TimeoutError, RequestFailed):
+        while True:
+            async with asyncio.timeout(min(_LAST_WORDS_S, arrival.limit_s / 2)):
+                piece = await arrival.piece()
+            if not piece or _take(decoder, piece, got):
+                return
+            arrival.alive()
 
 
 def _take(decoder: SSEDecoder, piece: bytes, got: Answer) -> bool:
@@ -224,7 +234,7 @@ async def _read_whole(arrival: Arrival, got: Answer) -> None:
             arrival.alive()
             continue
         if not parts:
-            arrival.began()
+            arrival.began(delivers=False)
         parts.append(piece)
         size += len(piece)
         if size > _MAX_BODY:
@@ -245,7 +255,7 @@ def _decode(payload: bytes) -> _Body:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         with contextlib.suppress(ValueError, RecursionError):  # NaN and half surrogates, which some servers write
             return msgspec.convert(json.loads(payload), _Body)
-        text = payload[:200].decode("utf-8", "replace")
+        text = payload[:_QUOTED].decode("utf-8", "replace")
         message = f"not a chat completion ({fault}): {text!r}"
         raise RequestFailed(Failure(kind="protocol", message=message, retryable=True)) from fault
 

@@ -23,6 +23,7 @@ class FakeClient:
         self._reply = reply or (lambda request: text)
         self._template = None if reply else text
         self._latency_s = float(spec.options.get("latency_s", 0.0))
+        self.in_flight = 0
         self.capacity = spec.endpoint.concurrency or _CAPACITY
 
     async def open(self, report: Callable[[Event], None]) -> None:
@@ -41,7 +42,11 @@ class FakeClient:
 
     async def generate(self, request: Request) -> Generation:
         """Answer at once, or after the `latency_s` of the model options."""
-        await asyncio.sleep(self._latency_s)
+        self.in_flight += 1
+        try:
+            await asyncio.sleep(self._latency_s)
+        finally:
+            self.in_flight -= 1
         thought, answer, closed = reasoning.split(self._reply(request))
         n_prompt = sum(len(text) for _, text in request.messages) // 4
         return Generation(

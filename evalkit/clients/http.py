@@ -14,7 +14,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import aiohttp
 
@@ -30,6 +30,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _NO_CREDIT = ("insufficient_quota", "insufficient balance")
 """What providers write beside a 429 that waiting does not mend."""
 
+_SHOWN = 300
+"""Characters of what an endpoint says that are kept; cut after the key is taken out, never before."""
 SLOW_DOWN = frozenset({"http_429"})
 UNAVAILABLE = frozenset(
     {"connect", "reset", "timeout"} | {f"http_{status}" for status in (404, 502, 503, 504, 520, 522, 524, 529)}
@@ -49,6 +51,19 @@ class RequestFailed(Exception):
         """How long the endpoint asks to be left alone."""
 
 
+class Ward(Protocol):
+    """Who answers for a request while it is on its way."""
+
+    def paused(self, wait_s: float) -> None:
+        """The headers ask for a pause."""
+
+    def received(self, n_bytes: int) -> None:
+        """A piece of the body came."""
+
+    def delivers(self) -> None:
+        """The first token came."""
+
+
 class Arrival:
     """A response body on its way, piece by piece, and the clock that runs meanwhile.
 
@@ -56,7 +71,7 @@ class Arrival:
     ever) and when the first token has come (`began`), from when on the limit between tokens holds.
     """
 
-    __slots__ = ("_loop", "_received", "_response", "_rewound_s", "_spec", "_watch", "has_token", "started_s")
+    __slots__ = ("_loop", "_response", "_rewound_s", "_spec", "_ward", "_watch", "has_token", "started_s")
 
     def __init__(
         self,
@@ -64,12 +79,12 @@ class Arrival:
         spec: EndpointSpec,
         watch: asyncio.Timeout,
         started_s: float,
-        received: Callable[[int], None],
+        ward: Ward,
     ) -> None:
         self._response = response
         self._spec = spec
         self._watch = watch
-        self._received = received
+        self._ward = ward
         self._loop = asyncio.get_running_loop()
         self._rewound_s = self._loop.time()
         self.started_s = started_s
@@ -86,10 +101,12 @@ class Arrival:
         """Longest silence at this point."""
         return self._spec.idle_s if self.has_token else self._spec.first_token_s
 
-    def began(self) -> None:
-        """The first token came."""
+    def began(self, delivers: bool = True) -> None:
+        """The first token came, or (`delivers` is False) the first byte of what may be anything."""
         self.has_token = True
         self._rewind(self._loop.time())
+        if delivers:
+            self._ward.delivers()
 
     def alive(self) -> None:
         """A sign of life came: the clock starts anew."""
@@ -102,9 +119,12 @@ class Arrival:
         self._watch.reschedule(now + self.limit_s)
 
     async def piece(self) -> bytes:
-        """The next bytes of the body; none at its end."""
-        piece: bytes = await self._response.content.readany()
-        self._received(len(piece))
+        """The next bytes of the body; none at its end. Raises `RequestFailed` if the connection breaks."""
+        try:
+            piece: bytes = await self._response.content.readany()
+        except (aiohttp.ClientError, ConnectionError) as fault:
+            raise RequestFailed(Failure(kind="reset", message=_reason(fault), retryable=True)) from fault
+        self._ward.received(len(piece))
         return piece
 
 
@@ -148,19 +168,25 @@ class HttpTransport:
                     return None
                 text = await _read_some(response, _LISTING_BYTES)
         except (aiohttp.ClientError, OSError, TimeoutError) as fault:
-            raise EndpointError(f"cannot reach {self.base_url}: {self.label(_reason(fault))}") from fault
+            raise EndpointError(f"cannot reach {self.base_url}: {self.shown(_reason(fault))}") from fault
         try:
             listing: object = json.loads(text)
         except (ValueError, RecursionError):
             return None
         return listing
 
-    async def attempt(
-        self, path: str, body: bytes, read: Reader[T], received: Callable[[int], None], n_tokens: float = 0
-    ) -> tuple[T, float | None]:
-        """POST JSON once and let `read` make a result of the body; gives it with the pause that the endpoint asks for.
+    async def reachable(self, path: str) -> bool:
+        """Whether anything answers a GET, other than a gateway that finds nothing behind it."""
+        try:
+            async with asyncio.timeout(self.spec.connect_s), self._require().get(self.base_url + path) as response:
+                return response.status < 500
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
 
-        `received` hears of every piece. Raises `RequestFailed`, `AuthError` or `EndpointError`.
+    async def attempt(self, path: str, body: bytes, read: Reader[T], ward: Ward, n_tokens: float = 0) -> T:
+        """POST JSON once and let `read` make a result of the body; `n_tokens` is what it will take, about.
+
+        Raises `RequestFailed`, `AuthError` or `EndpointError`.
         """
         started_s = time.perf_counter()
         arrival: Arrival | None = None
@@ -168,8 +194,10 @@ class HttpTransport:
             async with asyncio.timeout(self.spec.first_token_s) as watch, self._send(path, body) as response:
                 if response.status != 200:
                     raise self._status_failure(response, await _read_some(response))
-                arrival = Arrival(response, self.spec, watch, started_s, received)
-                return await read(arrival), pause_s(response.headers, time.time(), n_tokens)
+                if (wait_s := pause_s(response.headers, time.time(), n_tokens)) is not None:
+                    ward.paused(wait_s)
+                arrival = Arrival(response, self.spec, watch, started_s, ward)
+                return await read(arrival)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLError) as fault:
             raise RequestFailed(self._failure("connect", _reason(fault))) from fault
         except TimeoutError:
@@ -187,14 +215,14 @@ class HttpTransport:
         if status == 401:
             raise self._auth_error(status, text)
         if status == 402 or (status == 429 and any(words in text.casefold() for words in _NO_CREDIT)):
-            raise EndpointError(f"{self.base_url} has no credit left for this key ({status}: {self.label(said)})")
+            raise EndpointError(f"{self.base_url} has no credit left for this key ({status}: {self.shown(said)})")
         if "Location" in response.headers:
-            said = f"redirects to {response.headers['Location'][:200]}: give the final address as --base-url"
+            said = f"give the final address as --base-url: this one redirects to {response.headers['Location']}"
         failure = self._failure(f"http_{status}", said, retryable=status in RETRYABLE_STATUS)
         return RequestFailed(failure, pause_s(response.headers, time.time()))
 
     def _failure(self, kind: str, message: str, retryable: bool = True) -> Failure:
-        return Failure(kind=kind, message=self.label(message), retryable=retryable)
+        return Failure(kind=kind, message=self.shown(message), retryable=retryable)
 
     def _auth_error(self, status: int, text: str) -> AuthError:
         return self.refused_key(f"{status}: {error_message(text)}".removesuffix(": "))
@@ -202,7 +230,7 @@ class HttpTransport:
     def refused_key(self, said: str) -> AuthError:
         """What to raise when the key is not accepted."""
         return AuthError(
-            f"{self.base_url} refused the key ({self.label(said)}); "
+            f"{self.base_url} refused the key ({self.shown(said)}); "
             f"set the key's environment variable (see --api-key-env)"
         )
 
@@ -217,6 +245,10 @@ class HttpTransport:
         """`redact`, without control characters: for what is shown in a terminal."""
         return _CONTROL.sub(" ", self.redact(text))
 
+    def shown(self, text: str) -> str:
+        """`label`, and short."""
+        return self.label(text)[:_SHOWN]
+
     def _require(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise EndpointError("the client is not open")
@@ -228,13 +260,13 @@ def error_message(text: str) -> str:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        return text.strip().splitlines()[0][:300] if text.strip() else ""
+        return text.strip().splitlines()[0] if text.strip() else ""
     if isinstance(data, dict):
         inner = data.get("error", data)
         if isinstance(inner, dict):
             inner = inner.get("message") or inner.get("msg") or inner.get("detail") or inner
-        return str(inner)[:300]
-    return str(data)[:300]
+        return str(inner)
+    return str(data)
 
 
 async def _read_some(response: aiohttp.ClientResponse, limit: int = 65_536) -> str:
@@ -255,8 +287,8 @@ def _silence(arrival: Arrival | None, spec: EndpointSpec) -> str:
 def _reason(fault: BaseException) -> str:
     if isinstance(fault, aiohttp.ClientSSLError):  # its number is that of the library, not of the system
         cause = getattr(fault, "certificate_error", None) or getattr(fault, "os_error", None)
-        return f"TLS: {cause or type(fault).__name__}"[:300]
+        return f"TLS: {cause or type(fault).__name__}"
     if isinstance(fault, aiohttp.ClientConnectorError):  # its own words repeat the address
         number = fault.errno or 0
         return os.strerror(number) if number > 0 else str(fault.strerror)
-    return (str(fault) or type(fault).__name__).splitlines()[0][:300]
+    return (str(fault) or type(fault).__name__).splitlines()[0]

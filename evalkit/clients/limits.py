@@ -216,9 +216,14 @@ class PerMinute:
             self._total += amount
         return entry
 
-    def correct(self, entry: list[float], amount: float) -> None:
-        """Put the true amount in place of the expected one."""
-        if self._limit is not None and self._spent and self._spent[0][0] <= entry[0]:
+    def correct(self, now: float, entry: list[float], amount: float) -> None:
+        """Put the true amount in place of the expected one; what is known too late burdens the present minute."""
+        if self._limit is None:
+            return
+        if entry[0] <= now - 60.0:
+            if amount > entry[1]:
+                self.spend(now, amount - entry[1])
+        else:
             self._total += amount - entry[1]
             entry[1] = amount
 

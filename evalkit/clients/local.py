@@ -22,6 +22,8 @@ from evalkit.types import Event, Generation, Json, ModelSpec, Request
 _START_LIMIT_S = 180.0
 _STOP_LIMIT_S = 10.0
 _IDLE_S = 900.0
+_PATIENCE_S = 5.0
+"""A server of one's own that is gone does not come back."""
 DEFAULT_CONTEXT = 4096
 _MAX_THREADS = 8
 """More do not help models small enough to be embedded."""
@@ -48,6 +50,11 @@ class LocalClient:
     def capacity(self) -> int:
         """One: with more slots llama.cpp's answers depend on what else is in flight."""
         return 1
+
+    @property
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return self._inner.in_flight if self._inner else 0
 
     def identity(self) -> Mapping[str, Json]:
         """Everything that its answers depend on."""
@@ -86,7 +93,12 @@ class LocalClient:
         finally:
             log.close()
         endpoint = dataclasses.replace(
-            self._spec.endpoint, base_urls=(f"{url}/v1",), api_key_env=None, concurrency=1, idle_s=_IDLE_S
+            self._spec.endpoint,
+            base_urls=(f"{url}/v1",),
+            api_key_env=None,
+            concurrency=1,
+            idle_s=_IDLE_S,
+            patience_s=_PATIENCE_S,
         )
         self._inner = OpenAIChatClient(dataclasses.replace(self._spec, endpoint=endpoint))
         await self._inner.open(report)

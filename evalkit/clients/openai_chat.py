@@ -22,6 +22,8 @@ from evalkit.types import Event, Generation, Json, ModelSpec, Request
 
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?$")
 _encoder = msgspec.json.Encoder()
+_UNKNOWN_TOKENS = 8_192
+"""What an answer is taken to need where the protocol sets no limit, until the first ones are there."""
 
 
 class OpenAIChatClient:
@@ -46,11 +48,16 @@ class OpenAIChatClient:
         """How many requests are useful at once."""
         return self._pool.capacity
 
+    @property
+    def in_flight(self) -> int:
+        """Requests under way."""
+        return self._pool.in_flight
+
     async def open(self, report: Callable[[Event], None]) -> None:
         """Connect, check the key, and check the model name where the endpoints list their models."""
         await self._pool.open(report)
         try:
-            for url, listing in await self._pool.get_json("/models"):
+            for url, listing in await self._pool.listings():
                 self._check_served(url, listing)
         except BaseException:
             await self._pool.close()
@@ -82,7 +89,8 @@ class OpenAIChatClient:
         read: Reader[completions.Answer] = functools.partial(
             completions.read, max_repetition=request.sampling.max_repetition
         )
-        got, attempts, failure = await self._pool.post("/chat/completions", body, read)
+        most = request.sampling.max_tokens or _UNKNOWN_TOKENS
+        got, attempts, failure = await self._pool.post("/chat/completions", body, read, most)
         if got is None:
             latency_s = time.perf_counter() - started_s
             return Generation(sent=sent, attempts=attempts, failure=failure, latency_s=latency_s)

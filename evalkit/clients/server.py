@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import random
 
-from evalkit.clients.http import UNAVAILABLE, HttpTransport
+from evalkit.clients.http import HttpTransport
 from evalkit.clients.limits import Concurrency, PerMinute
 from evalkit.types import EndpointSpec
 
 NEVER = float("inf")
 BACKOFF_MAX_S = 60.0
-GONE_AFTER = {
-    **dict.fromkeys(UNAVAILABLE, 8),
-    "connect": 3,
-    **dict.fromkeys(("http_500", "protocol", "endpoint"), 24),
-}
-"""Failures in a row, without one answer, after which a server counts as gone. The last three may be a matter of one
-request, so they use up its tries all the same; but what fails in everything is no request's fault."""
+_BROKEN_AFTER = 16
+"""So many different requests failing in a row, without one answer, are the server's fault, though it can be reached."""
 _PROBE_MAX_S = 30.0
 _TELL_PAUSE_S = 1.0
 
 
 class Server:
-    """One address with what is known of it."""
+    """One address with what is known of it.
+
+    It is *gone* while it cannot be reached, or is reached and fails in everything (*broken*). One that is gone gets no
+    requests; one that is broken gets one at a time, ever more rarely, since only a request can tell that it is well.
+    """
 
     def __init__(self, transport: HttpTransport, spec: EndpointSpec) -> None:
         self.transport = transport
         self.concurrency = Concurrency(spec.concurrency)
         self.in_flight = 0
         self.gone_s: float | None = None
-        """Since when it is taken out."""
+        """Since when it is gone."""
         self.refusing_s: float | None = None
         """Since when it answers nothing but 429."""
-        self.has_answered = False
         self.n_denied = 0
+        self.last_answer_s: float | None = None
+        """When it last delivered a token or an answer."""
         self.last_words = ""
         """What its last failure said."""
+        self._broken = False
         self._requests = PerMinute(spec.requests_per_minute)
         self._tokens = PerMinute(spec.tokens_per_minute)
-        self._resumes_s = 0.0
-        self._probing = False
-        self._n_in_row = 0
+        self._paused_until_s = 0.0
+        self._probe_s = 0.0
+        """When it may be looked for again, if it is gone."""
         self._n_probes = 0
+        self._probing = False
+        self._failed_in_row: set[int] = set()
         self._n_refused = 0
         self._refused_s = 0.0
+        self.look: asyncio.Future[bool] | None = None
+        """The last time it was looked for, and when that began."""
+        self.looked_s = 0.0
 
     @property
     def url(self) -> str:
@@ -52,10 +59,14 @@ class Server:
         return self.transport.base_url
 
     def wait_s(self, now: float, n_tokens: float) -> float:
-        """Seconds until it may be sent a request of so many tokens; infinite if only an answer can change that."""
-        if self._probing or (self.gone_s is None and self.in_flight >= self.concurrency.limit):
+        """Seconds until it may be sent a request of so many tokens; infinite if only an event can change that."""
+        wait = self._paused_until_s - now
+        if self.gone_s is not None:
+            if not self._broken or self._probing:
+                return NEVER
+            wait = max(wait, self._probe_s - now)
+        elif self.in_flight >= self.concurrency.limit:
             return NEVER
-        wait = self._resumes_s - now
         return max(0.0, wait, self._requests.wait_s(now, 1), self._tokens.wait_s(now, n_tokens))
 
     def take(self, now: float, n_tokens: float) -> Ticket:
@@ -72,30 +83,29 @@ class Server:
         self.in_flight -= 1
         self._probing &= not ticket.probe
 
-    def answered(self, ticket: Ticket, n_tokens: int) -> bool:
-        """A request succeeded; whether the server is back by that."""
-        self.has_answered = True
+    def delivers(self, now: float) -> bool:
+        """A token came, or an answer: it works, whatever it did before. Whether that is news."""
+        self.last_answer_s = now
         self.refusing_s = None
         self._n_refused = self.n_denied = 0
-        self.concurrency.done()
-        if n_tokens:
-            self._tokens.correct(ticket.entry, n_tokens)
+        self._failed_in_row.clear()
         return self.is_there()
 
     def is_there(self) -> bool:
-        """It said something that only a working server says; whether it is back by that."""
+        """It can be reached; whether that is news."""
         was_gone, self.gone_s = self.gone_s is not None, None
-        self._n_in_row = self._n_probes = 0
+        self._broken = False
+        self._n_probes = 0
         return was_gone
 
-    def not_used(self, ticket: Ticket) -> None:
-        """A request failed: it spent no tokens that are known of."""
-        self._tokens.correct(ticket.entry, 0)
+    def used(self, now: float, ticket: Ticket, n_tokens: int) -> None:
+        """How many tokens a request took in the end; 0 if it failed."""
+        self._tokens.correct(now, ticket.entry, n_tokens)
 
     def pause(self, now: float, wait_s: float) -> bool:
         """Send nothing for so long; whether that is worth telling."""
-        longer_s = now + wait_s - max(now, self._resumes_s)
-        self._resumes_s = max(self._resumes_s, now + wait_s)
+        longer_s = now + wait_s - max(now, self._paused_until_s)
+        self._paused_until_s = max(self._paused_until_s, now + wait_s)
         return longer_s >= _TELL_PAUSE_S
 
     def refused(self, now: float, sent_s: float) -> float:
@@ -106,19 +116,45 @@ class Server:
             self._n_refused += 1
         return min(BACKOFF_MAX_S, 2.0 ** min(10, self._n_refused - 1)) * random.uniform(0.5, 1.0)
 
-    def failed(self, now: float, kind: str) -> bool:
-        """A request ended in a failure that speaks of the server; whether it is taken out by that."""
+    def failed(self, now: float, request: int, ticket: Ticket) -> bool:
+        """One more request failed at a server that can be reached; whether it counts as broken by that."""
         self.concurrency.faulted()
-        self._n_in_row += 1
-        if self.gone_s is not None:
-            self._n_probes += 1
-            self._resumes_s = max(self._resumes_s, now + min(_PROBE_MAX_S, 2.0 ** min(self._n_probes, 5)))
+        self._failed_in_row.add(request)
+        return len(self._failed_in_row) >= _BROKEN_AFTER and self.broken(now, ticket)
+
+    def broken(self, now: float, ticket: Ticket) -> bool:
+        """It can be reached and does not work; whether that is news."""
+        if self._broken:
+            if ticket.probe:
+                self._later(now)
             return False
-        if self._n_in_row < GONE_AFTER[kind]:
-            return False
-        self.gone_s = now
-        self._resumes_s = max(self._resumes_s, now + 1.0)
-        return True
+        self._broken = True
+        return self._lost(now)
+
+    def unreachable(self, now: float) -> bool:
+        """It was looked for in vain; whether that is news."""
+        self.concurrency.faulted()
+        self._broken = False
+        return self.gone_s is None and self._lost(now)
+
+    def not_found(self, now: float) -> None:
+        """It is still unreachable: look again later."""
+        self._later(now)
+
+    def is_sought(self, now: float) -> bool:
+        """Whether it is unreachable and may be looked for again."""
+        return self.gone_s is not None and not self._broken and now >= self._probe_s
+
+    def _lost(self, now: float) -> bool:
+        news = self.gone_s is None
+        self.gone_s = now if self.gone_s is None else self.gone_s
+        self._n_probes = 0
+        self._later(now)
+        return news
+
+    def _later(self, now: float) -> None:
+        self._probe_s = now + min(_PROBE_MAX_S, 2.0 ** min(self._n_probes, 5))
+        self._n_probes += 1
 
 
 @dataclasses.dataclass(slots=True)

@@ -11,6 +11,7 @@ import json
 import re
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -150,6 +151,23 @@ async def _never_closed(x: Exchange) -> None:
     await asyncio.sleep(3600)
 
 
+async def _reset_after_the_end(x: Exchange) -> None:
+    await x.head()
+    await x.send(b"".join([*x.events(), event({}, "stop"), USAGE_EVENT]))
+    await asyncio.sleep(0.05)
+    x.reset()
+
+
+async def slow_stream(x: Exchange) -> None:
+    """A good answer whose tokens take four seconds."""
+    await x.head()
+    for part in x.events():
+        await x.send(part)
+        await asyncio.sleep(1.3)
+    await x.send(b"".join([event({}, "stop"), USAGE_EVENT, DONE]))
+    await x.end()
+
+
 async def _no_done(x: Exchange) -> None:
     await x.head()
     await x.send(b"".join([*x.events(), event({}, "stop"), USAGE_EVENT]))
@@ -199,6 +217,7 @@ FAULTS: dict[str, Callable[[Exchange], Awaitable[None]]] = {
     "invalid-sse": _body(lambda x: b"data: {broken\n\n"),
     "missing-done": _no_done,
     "never-closed": _never_closed,
+    "reset-after-the-end": _reset_after_the_end,
     "empty-choices": _body(lambda x: b'data: {"choices": []}\n\n' + DONE if x.stream else b'{"choices": []}'),
     "null-content": _body(lambda x: event({"content": None}, "stop") + DONE if x.stream else x.whole(content=None)),
     "no-finish-reason": _body(
@@ -234,6 +253,10 @@ class FaultyEndpoint:
         """The same for whole good answers."""
         self.met: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
+        self.listing: Callable[[], int] = lambda: 200
+        """Status of the list of models."""
+        self.asked_at: list[float] = []
+        """`time.monotonic()` of every request."""
         self.url = ""
         self._tls = tls
         self._loop = asyncio.new_event_loop()
@@ -300,11 +323,12 @@ class FaultyEndpoint:
         refused = self.key is not None and headers.get("authorization") != f"Bearer {self.key}"
         if refused or line.startswith("GET"):
             listing = b'{"error": {"message": "key expired"}}' if refused else b'{"data": [{"id": "test-model"}]}'
-            return await Exchange(writer, "", False).reply(listing, 401 if refused else 200)
+            return await Exchange(writer, "", False).reply(listing, 401 if refused else self.listing())
         request = json.loads(body)
         number = int(re.search(r"What is (\d+)", request["messages"][-1]["content"])[1])  # type: ignore[index]
         sample = number, request.get("seed")
         self.n_requests += 1
+        self.asked_at.append(time.monotonic())
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
