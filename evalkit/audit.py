@@ -48,6 +48,9 @@ def findings(
 
 def _parameters(task: TaskSpec, totals: Totals) -> list[str]:
     found = [f"not sent although asked for: {names} ({n:,} samples)" for names, n in totals.dropped.items()]
+    if omitted := task.sampling.omitted:
+        parts = [f"{name} (the task has {value})" for name, value in sorted(omitted.items())]
+        found.append(f"left to the endpoint: {', '.join(parts)}")
     if totals.n_over_limit:
         limit = task.sampling.max_tokens
         found.append(f"{totals.n_over_limit:,} answers have more than the {limit:,} tokens that were the limit")
@@ -60,7 +63,7 @@ def _parameters(task: TaskSpec, totals: Totals) -> list[str]:
 def _served(totals: Totals, model: str) -> list[str]:
     served = totals.served
     if len(served) > 1:
-        parts = [f"{s.model} ({s.n_samples:,} samples, {_clock(s.first_s)} to {_clock(s.last_s)})" for s in served]
+        parts = [f"{s.model} ({s.n_samples:,} samples{_when(s.first_s, s.last_s)})" for s in served]
         return [f"several model ids were served: {', '.join(parts)}"]
     return [f"asked for {model}, served by {served[0].model}"] if served and served[0].model != model else []
 
@@ -112,6 +115,10 @@ def _items(task: TaskSpec, n_items: int) -> list[str]:
     if task.n_items is not None and n_items != task.n_items:
         return [f"{n_items} of the benchmark's {task.n_items} items were run"]
     return []
+
+
+def _when(first_s: float, last_s: float) -> str:
+    return f", {_clock(first_s)} to {_clock(last_s)}" if first_s else ""
 
 
 def _clock(unix_s: float) -> str:

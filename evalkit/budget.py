@@ -1,8 +1,8 @@
 """What a run may spend, and what it has spent.
 
-Cost and tokens hold for the whole run directory, earlier executions included; time holds for one execution. Requests in
-flight are counted with the mean so far, so that a run ends about where its budget does and not one round of long
-answers later. Answers from the cache cost nothing.
+Cost and tokens hold for the whole run directory, earlier executions and answers that were replaced included; time holds
+for one execution. Requests in flight are counted with the mean so far, so that a run ends about where its budget does
+and not one round of long answers later. Answers from the cache cost nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evalkit.errors import UsageError
-from evalkit.types import Generation, Prices
+from evalkit.types import Generation, Prices, Request
+
+Spent = tuple[int, int, int]
+"""Requests that were answered, their prompt tokens, their completion tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,15 +28,14 @@ class Budget:
 
 
 class Spending:
-    """Keeps count; raises `UsageError` for a cost limit without prices."""
+    """Keeps count, from what was `spent` before; raises `UsageError` for a cost limit without prices."""
 
-    def __init__(self, budget: Budget, prices: Prices | None) -> None:
+    def __init__(self, budget: Budget, prices: Prices | None, spent: Spent = (0, 0, 0)) -> None:
         if budget.cost is not None and prices is None:
             raise UsageError("--max-cost needs prices: give a --profile that has them")
         self._budget = budget
         self._prices = prices
-        self._n_requests = 0
-        self._prompt = self._completion = 0
+        self._n_requests, self._prompt, self._completion = spent
 
     @property
     def tokens(self) -> int:
@@ -50,23 +52,29 @@ class Spending:
         """Of `cost`."""
         return self._prices.currency if self._prices else ""
 
-    @property
-    def matters(self) -> bool:
-        """Whether anything is shown or decided by what was spent before."""
-        return self._prices is not None or self._budget.tokens is not None
+    def add(self, request: Request, generation: Generation) -> Spent:
+        """Count one more answer; returns what it adds."""
+        if generation.failure is not None or generation.cached:
+            return 0, 0, 0
+        prompt = generation.usage.prompt_tokens
+        if prompt is None:
+            prompt = sum(len(text.encode("utf-8", "replace")) for _, text in request.messages) // 4
+        added = 1, prompt, generation.n_tokens
+        self._n_requests += 1
+        self._prompt += prompt
+        self._completion += generation.n_tokens
+        return added
 
-    def begin_with(self, n_requests: int, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count what earlier executions spent."""
-        self._n_requests += n_requests
-        self._prompt += prompt_tokens
-        self._completion += completion_tokens
-
-    def add(self, generation: Generation) -> None:
-        """Count one more answer."""
-        if generation.failure is None and not generation.cached:
-            self._n_requests += 1
-            self._prompt += generation.usage.prompt_tokens or 0
-            self._completion += generation.n_tokens
+    def room(self, most_tokens: int) -> int:
+        """How many requests may be in flight; bounded for as long as no answer has shown what one takes."""
+        if self._n_requests:
+            return 2**31
+        rooms = [2**31]
+        if self._budget.tokens is not None:
+            rooms.append(self._budget.tokens // most_tokens)
+        if self._budget.cost is not None and self._prices is not None and (most := self._prices.cost(0, most_tokens)):
+            rooms.append(int(self._budget.cost / most))
+        return max(1, min(rooms))
 
     def reached(self, in_flight: int) -> str | None:
         """Why no further request may be sent, if so."""

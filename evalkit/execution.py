@@ -7,6 +7,7 @@ import contextlib
 import resource
 import signal
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from evalkit.budget import Budget, Spending
 from evalkit.clients.build import build
 from evalkit.errors import EvalkitError
 from evalkit.protocols import Client
-from evalkit.runner import Observer, execute
+from evalkit.runner import Observer, SilentObserver, execute
 from evalkit.store import ResponseCache, RunStore
 from evalkit.summary import RunSummary, summarize
 from evalkit.types import Event, EventKind, Generation, Score
@@ -71,24 +72,32 @@ class _Logged:
 
     def __init__(self, store: RunStore, shown: Observer) -> None:
         self._store = store
-        self._shown = shown
+        self._shown: Observer = shown
         self._retries: Counter[str] = Counter()
 
     def started(self, total: int, done: int, spent: Spending) -> None:
-        self._shown.started(total, done, spent)
+        self._show(lambda shown: shown.started(total, done, spent))
 
     def sample(self, task: str, generation: Generation, score: Score) -> None:
-        self._shown.sample(task, generation, score)
+        self._show(lambda shown: shown.sample(task, generation, score))
 
     def tick(self, in_flight: int) -> None:
-        self._shown.tick(in_flight)
+        self._show(lambda shown: shown.tick(in_flight))
+
+    def _show(self, what: Callable[[Observer], None]) -> None:
+        """A display whose terminal went away stops no run."""
+        try:
+            what(self._shown)
+        except OSError as fault:
+            log(self._store, f"the progress display ended: {fault}")
+            self._shown = SilentObserver()
 
     def event(self, event: Event) -> None:
         if event.kind is EventKind.RETRY:
             self._retries[event.what] += 1
         else:
             log(self._store, event.message)
-        self._shown.event(event)
+        self._show(lambda shown: shown.event(event))
 
     def log_retries(self) -> None:
         if self._retries:

@@ -45,8 +45,10 @@ class Overrides:
         both = sorted(k for k in self.omit if given[k] is not None)
         if both:
             raise UsageError(f"{', '.join(both)}: given and omitted at once")
+        omitted = {k: getattr(task.sampling, k) for k in self.omit if getattr(task.sampling, k) is not None}
         sampling = dataclasses.replace(
             task.sampling,
+            omitted=omitted,
             extra={**task.sampling.extra, **self.extra},
             **{k: v for k, v in given.items() if v is not None or k in self.omit},
         )
@@ -79,7 +81,7 @@ def create_run(
             id=run_id,
             created=created,
             spec=spec,
-            spec_digest=digest(spec),
+            spec_digest=spec_digest(spec),
             protocol_digests=_protocol_digests(spec, data, n_items),
             data_digests=data,
             items_digests={name: str(seen) for name, seen in watched.items()},
@@ -119,7 +121,7 @@ def extend_run(store: RunStore, loader: ItemLoader, *, samples: int | None, limi
     extended = dataclasses.replace(
         record,
         spec=spec,
-        spec_digest=digest(spec),
+        spec_digest=spec_digest(spec),
         protocol_digests=_protocol_digests(spec, record.data_digests, n_items),
         items_digests=digests,
         n_items=n_items,
@@ -145,6 +147,13 @@ def new_id(spec: RunSpec, folder: Path) -> str:
     while (folder / name).exists():
         name, number = f"{stem}-{number}", number + 1
     return name
+
+
+def spec_digest(spec: RunSpec) -> str:
+    """Of everything but where and how the model is asked, which may change."""
+    plain = builtins(spec)
+    plain["model"].pop("endpoint")
+    return digest(plain)
 
 
 def changed_fields(before: RunSpec, after: RunSpec) -> list[str]:

@@ -25,8 +25,11 @@ _GRADERS = 4
 _GRADING_QUEUE = 1024
 _CACHED_ITEMS = 4096
 _TICK_S = 0.5
+_UNKNOWN_TOKENS = 8_192
+"""What an answer is taken to need where the protocol sets no limit, until the first ones are there."""
 _LAST_GRADES_S = 1.0
 """How long grading may go on after the user asked to stop."""
+_CACHE_VERSION = 1
 INTERRUPTED = "interrupted"
 
 
@@ -109,9 +112,7 @@ async def execute(
     Raises `AuthError` or `EndpointError` when no further request can succeed; what is stored stays stored.
     """
     planned, finished = progress_of(store)
-    spending = Spending(budget or Budget(), store.record.spec.model.endpoint.prices)
-    if spending.matters:
-        spending.begin_with(*store.paid())
+    spending = Spending(budget or Budget(), store.record.spec.model.endpoint.prices, store.spent())
     observer.started(planned, finished, spending)
     job = _Job(store, client, build_scorers(store.record.spec), observer, spending, cache)
     try:
@@ -148,6 +149,9 @@ class _Job:
         self._n_left = 0
         self._reason: str | None = None
         self._identity = client.identity() if cache is not None else None
+        self._opening = asyncio.Lock()
+        self._is_open = False
+        self._most_tokens = max(t.sampling.max_tokens or _UNKNOWN_TOKENS for t in store.record.spec.tasks)
         loop = asyncio.get_running_loop()
         self._fault: asyncio.Future[None] = loop.create_future()
         self._no_more: asyncio.Future[None] = loop.create_future()
@@ -191,9 +195,11 @@ class _Job:
                 await self._to_grade.put((work, self.store.generation(work.key), False))
 
     async def _ask(self, n_pending: int) -> None:
-        self._reason = self.spending.reached(0) if n_pending else None
         if n_pending and self._reason is None:
-            await self.client.open(self.observer.event)
+            self._reason = self.spending.reached(0)
+        if n_pending and self._reason is None:
+            if self.cache is None:  # else at the first request that it does not know
+                await self._open()
             self._n_left = n_pending
             self._staff()
             await self._no_more
@@ -208,8 +214,12 @@ class _Job:
 
     def _staff(self) -> None:
         """As many requesters as the client has use for."""
-        while self._reason is None and len(self._requesters) < min(self.client.capacity, self._n_left):
+        while self._reason is None and len(self._requesters) < min(self._room, self._n_left):
             self._requesters.add(self._start(self._request()))
+
+    @property
+    def _room(self) -> int:
+        return min(self.client.capacity, self.spending.room(self._most_tokens))
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         was_requester = task in self._requesters
@@ -231,7 +241,7 @@ class _Job:
             self._staff()
             self.observer.tick(self.client.in_flight)
             late = self.spending.out_of_time(asyncio.get_running_loop().time() - started_s)
-            if late is not None and self._reason is None:
+            if late is not None and self._reason is None and (self._n_left or self._requesters):
                 self._reason = late
                 if not self._no_more.done():
                     self._no_more.set_result(None)
@@ -245,30 +255,38 @@ class _Job:
     # what they do -------------------------------------------------------------------------------
 
     async def _request(self) -> None:
-        while self._reason is None and self._n_left and len(self._requesters) <= self.client.capacity:
+        while self._reason is None and self._n_left and len(self._requesters) <= self._room:
             self._reason = self.spending.reached(len(self._requesters) - 1)
             work = next(self._pending, None) if self._reason is None else None
             if work is None:
                 self._n_left = self._n_left if self._reason else 0
                 return
             self._n_left -= 1
-            generation = await self._generate(request_for(work, self.store.record.spec.seed))
-            self.spending.add(generation)
+            request = request_for(work, self.store.record.spec.seed)
+            generation = await self._generate(work, request)
+            self.store.spend(*self.spending.add(request, generation))
             self.store.put_generation(work.key, generation)
             await self._to_grade.put((work, generation, True))
             self._staff()
 
-    async def _generate(self, request: Request) -> Generation:
+    async def _generate(self, work: Work, request: Request) -> Generation:
         if self.cache is None or self._identity is None:
             return await self.client.generate(request)
         key = request_key(self.store.record.spec.model, self._identity, request)
         found = self.cache.get(key)
-        if found is not None:
+        if found is not None and not self.store.has_answer(work.key):  # else it is asked again, to get another
             await asyncio.sleep(0)  # a run that is wholly cached must still hear Ctrl-C
             return found
+        async with self._opening:
+            await self._open()
         generation = await self.client.generate(request)
         self.cache.put(key, generation)
         return generation
+
+    async def _open(self) -> None:
+        if not self._is_open:
+            await self.client.open(self.observer.event)
+            self._is_open = True
 
     async def _grade(self) -> None:
         while True:
@@ -301,5 +319,9 @@ def request_for(work: Work, seed: int | None) -> Request:
 
 
 def request_key(model: ModelSpec, identity: Mapping[str, Any], request: Request) -> str:
-    """Digest of everything that defines an answer: the model, what is asked of it, and which draw it is."""
-    return digest([model.kind, model.name, identity, request.messages, request.sampling, request.sample])
+    """Digest of everything that defines an answer: the model, what is asked of it, and which draw it is.
+
+    The version counts how an answer is split from its reasoning, which is kept with it.
+    """
+    what = [model.kind, model.name, identity, request.messages, request.sampling, request.sample]
+    return digest([_CACHE_VERSION, *what])

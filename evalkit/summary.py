@@ -42,6 +42,9 @@ class TaskSummary:
     n_items_asked: int
     """Items with at least one stored sample."""
     samples_owed: int
+    """Not stored, not graded, or to be asked for again."""
+    n_in_vain: int
+    """Those of them that were asked for again without success and keep their earlier answer."""
     totals: Totals
     audit: tuple[str, ...]
     """What deserves a second look, in sentences (`evalkit.audit`)."""
@@ -55,7 +58,7 @@ class RunSummary:
     model: str
     tasks: tuple[TaskSummary, ...]
     cost: float | None = None
-    """Of the answers that were paid for, in the currency of `prices`; None without prices."""
+    """Of all answers that were paid for, replaced ones included, in the currency of `prices`; None without prices."""
     prices: Prices | None = None
 
     @property
@@ -78,12 +81,12 @@ def summarize(store: RunStore) -> RunSummary:
     copied = audit.copied(spec.tasks, totals)
     tasks = tuple(_task_summary(store, task, totals[task.name], copied.get(task.name)) for task in spec.tasks)
     prices = spec.model.endpoint.prices
-    paid = [(t.paid_prompt_tokens, t.paid_completion_tokens) for t in totals.values()]
+    _, *tokens = store.spent()
     return RunSummary(
         run=store.record.id,
         model=spec.model.name,
         tasks=tasks,
-        cost=None if prices is None else sum(prices.cost(*tokens) for tokens in paid),
+        cost=None if prices is None else prices.cost(*tokens),
         prices=prices,
     )
 
@@ -119,7 +122,8 @@ def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str |
     scores = task_scores(store, task)
     counts = {str(s): int((scores.statuses == number).sum()) for number, s in enumerate(STATUSES)}
     counts = {name: n for name, n in counts.items() if n}
-    owed = scores.values.size - sum(counts.values())
+    n_in_vain = store.n_asked_in_vain(task.name)
+    owed = scores.values.size - sum(counts.values()) + n_in_vain
     n_asked = int((scores.statuses >= 0).any(axis=1).sum())
     if copied:
         scores = _one_sample_each(scores)
@@ -144,6 +148,7 @@ def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str |
         n_items=len(scores.item_ids),
         n_items_asked=n_asked,
         samples_owed=owed,
+        n_in_vain=n_in_vain,
         totals=totals,
         audit=tuple(found),
     )

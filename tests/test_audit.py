@@ -71,6 +71,11 @@ CASES: dict[str, tuple[Callable[[dict[str, Any]], Reply], list[object], list[str
         ["10 of 40 requests failed (http_400: no such parameter: 10)"],
     ),
     "empty": (every_fourth(lambda body: Reply(content="")), [], ["10 of 40 answers are empty"]),
+    "omitted": (
+        good,
+        ["--omit", "temperature", "--omit", "max_tokens"],
+        ["left to the endpoint: max_tokens (the task has 32768), temperature (the task has 0.6)"],
+    ),
     "over-the-limit": (
         lambda body: good(body, usage={"completion_tokens": 99, "prompt_tokens": 1}),
         ["--max-tokens", 50],

@@ -11,9 +11,10 @@ import click
 from click.core import ParameterSource
 
 from evalkit.clients import DEFAULT_KEY_ENV
-from evalkit.clients.limits import seconds
+from evalkit.clients.limits import duration_s
 from evalkit.clients.profiles import Profile, load_profile
-from evalkit.types import EndpointSpec
+from evalkit.errors import UsageError
+from evalkit.types import EndpointSpec, ModelSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,7 +23,7 @@ def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     """Option callback: seconds out of `90`, `90s`, `15m`, `1h30m`."""
     if value is None:
         return None
-    found = seconds(value, 0.0)
+    found = duration_s(value)
     if not found:
         raise click.BadParameter(f"{value!r} is no duration: write seconds, or 90s, 15m, 1h30m", ctx, param)
     return found
@@ -97,22 +98,28 @@ def endpoint_options(command: F) -> F:
     )(command)
 
 
-def profile_of(options: dict[str, Any]) -> Profile | None:
-    """The profile that was named, if any; raises `TaskError`."""
-    return load_profile(options["profile"]) if options["profile"] else None
+def profile_of(options: dict[str, Any], before: ModelSpec | None = None) -> Profile | None:
+    """The profile that was named, if any; raises `TaskError`, and `UsageError` if it would change the run `before`."""
+    if not options["profile"]:
+        return None
+    profile = load_profile(options["profile"])
+    if before is not None and profile.limit_parameter not in (None, before.limit_parameter):
+        raise UsageError(
+            f"{options['profile']}: limit_parameter {profile.limit_parameter!r} is not that of the run, "
+            f"{before.limit_parameter!r}; what is sent cannot change on the way"
+        )
+    return profile
 
 
 def endpoint_of(options: dict[str, Any], profile: Profile | None, before: EndpointSpec | None = None) -> EndpointSpec:
     """What the options ask for. The command line wins over the profile, and that over the environment.
 
-    `before` is what a resumed run had: it keeps what the command line does not change, whatever the environment says.
+    `before` is what a run has that is resumed or repeated: it keeps what neither the command line nor the profile
+    names, whatever the environment says.
     """
     source = click.get_current_context().get_parameter_source
-    spec = profile.endpoint if profile else before or EndpointSpec()
-    if before is None and not spec.base_urls:
-        spec = dataclasses.replace(spec, base_urls=options["base_urls"])
-    if before is not None and not spec.base_urls:
-        spec = dataclasses.replace(spec, base_urls=before.base_urls, api_key_env=spec.api_key_env or before.api_key_env)
+    spec = before or EndpointSpec(base_urls=options["base_urls"], api_key_env=DEFAULT_KEY_ENV)
+    spec = profile.over(spec) if profile else spec
     given = {name: options[name] for name in _OPTIONS if source(name) is ParameterSource.COMMANDLINE}
     spec = dataclasses.replace(spec, **given)
-    return dataclasses.replace(spec, api_key_env=spec.api_key_env or DEFAULT_KEY_ENV)
+    return dataclasses.replace(spec, base_urls=tuple(url.rstrip("/") for url in spec.base_urls))

@@ -28,6 +28,7 @@ class Progress:
         self.concurrency = 0
         self.statuses: Counter[Status] = Counter()
         self.retries: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
         self.right = 0.0
         self.n_tokens = 0
         self.change = ""
@@ -44,6 +45,8 @@ class Progress:
         """One more sample is graded."""
         self.done += 1
         self.statuses[score.status] += 1
+        if generation.failure is not None:
+            self.failures[generation.failure.kind] += 1
         self.right += score.value or 0.0
         if not generation.cached:
             self.n_tokens += generation.n_tokens
@@ -95,6 +98,8 @@ class Progress:
     def troubles(self) -> list[str]:
         """Samples without a score, and requests tried again, by kind."""
         parts = [f"{n:,} {status}" for status, n in self.statuses.items() if status is not Status.SCORED]
+        if self.failures:
+            parts.append("failed: " + ", ".join(f"{kind} {n:,}" for kind, n in self.failures.most_common(6)))
         if self.retries:
             parts.append("tried again: " + ", ".join(f"{kind} {n:,}" for kind, n in self.retries.most_common(6)))
         return parts

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +21,13 @@ from evalkit.cli.progress import progress
 from evalkit.clients.build import build, parse_model
 from evalkit.codec import read_json
 from evalkit.comparison import compare_store
-from evalkit.errors import EndpointError, UnknownName, UsageError
+from evalkit.errors import EndpointError, EvalkitError, StoreError, UnknownName, UsageError
 from evalkit.execution import run_to_end
 from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
 from evalkit.references import load_references, resolve_model
 from evalkit.report.terminal import print_comparisons, print_summary
 from evalkit.runner import INTERRUPTED
-from evalkit.store import RunStore
+from evalkit.store import SCHEMA, ResponseCache, RunStore
 from evalkit.summary import RunSummary
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
@@ -97,10 +100,14 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
         spec = build_spec(names, options)
         client = build(spec.model)
         Spending(budget_of(options), spec.model.endpoint.prices)
+        if options["cache"]:
+            ResponseCache(options["cache"]).close()
         store = create_run(spec, options["out"], loader, client.describe())
     with store:
         note(f"run directory: {store.folder}")
         if options["extend"]:
+            if options["samples"] is None and options["limit"] is None:
+                raise UsageError("--extend asks for more: give --samples, --limit, or both")
             extend_run(store, loader, samples=options["samples"], limit=options["limit"])
         if again:
             store.owe(again)
@@ -110,6 +117,8 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
 
 def budget_of(options: dict[str, Any]) -> Budget:
     """What this command may spend."""
+    if math.isnan(options["max_cost"] or 0.0):
+        raise UsageError("--max-cost: nan is no amount")
     return Budget(cost=options["max_cost"], tokens=options["max_tokens_total"], time_s=options["max_time"])
 
 
@@ -145,7 +154,7 @@ def finish(
 def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
     """The run that the options ask for; raises `UnknownName`, `UsageError` or `TaskError`."""
     if len(names) == 1 and names[0].endswith(".json"):
-        return read_json(Path(names[0]), RunRecord).spec
+        return _repeated(Path(names[0]), options)
     tasks = _tasks(names, options)
     if not options["model"]:
         raise UsageError("which model? Give --model KIND:NAME, for example --model openai:deepseek-r1 --base-url URL")
@@ -169,6 +178,28 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
         board=options["suite"],
         references=references,
     )
+
+
+def _repeated(file: Path, options: dict[str, Any]) -> RunSpec:
+    """The run of a run.json; it may be asked elsewhere and otherwise, but not something else."""
+    record = read_json(file, RunRecord)
+    if record.schema != SCHEMA:
+        raise StoreError(f"{file} was written by another version (schema {record.schema}, this is {SCHEMA})")
+    changed = _given(options) - ENDPOINT_OPTIONS - _NOT_ASKED_AGAIN
+    if changed:
+        raise UsageError(f"{file} says what is asked; it cannot be changed by {_as_options(changed)}")
+    spec = record.spec
+    endpoint = endpoint_of(options, profile_of(options, spec.model), spec.model.endpoint)
+    return dataclasses.replace(spec, model=dataclasses.replace(spec.model, endpoint=endpoint))
+
+
+def _given(options: dict[str, Any]) -> set[str]:
+    source = click.get_current_context().get_parameter_source
+    return {key for key in options if source(key) is ParameterSource.COMMANDLINE}
+
+
+def _as_options(names: Iterable[str]) -> str:
+    return ", ".join(sorted("--" + name.replace("_", "-") for name in names))
 
 
 def _model(options: dict[str, Any]) -> ModelSpec:
@@ -205,24 +236,26 @@ def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> Ru
     """Open a run to finish it; options that would change it are refused with the changed fields."""
     store = RunStore.open(folder, writer=True)
     before = store.record.spec
-    source = click.get_current_context().get_parameter_source
-    given = {key for key in options if source(key) is ParameterSource.COMMANDLINE}
-    changed: list[str] = []
+    changed = ""
     if bool(names or options["suite"]) != bool(options["model"]):
         store.close()
         raise UsageError("--resume takes tasks and model from the run: leave them out")
     if options["model"]:
-        changed = changed_fields(before, build_spec(names, options))
+        changed = ", ".join(changed_fields(before, build_spec(names, options)))
     else:
         allowed = ENDPOINT_OPTIONS | _NOT_ASKED_AGAIN | (_MAY_GROW if options["extend"] else frozenset())
-        changed = sorted("--" + key.replace("_", "-") for key in given - allowed)
+        changed = _as_options(_given(options) - allowed)
     if changed:
         store.close()
         raise UsageError(
-            f"{folder} was made with its own settings, and these would change them: {', '.join(changed)}. "
+            f"{folder} was made with its own settings, and these would change them: {changed}. "
             f"Resume it without them, or start a new run."
         )
-    store.use_endpoint(endpoint_of(options, profile_of(options), before.model.endpoint))
+    try:
+        store.use_endpoint(endpoint_of(options, profile_of(options, before.model), before.model.endpoint))
+    except EvalkitError:
+        store.close()
+        raise
     return store
 
 
@@ -246,11 +279,12 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def _failed_samples(store: RunStore, summary: RunSummary) -> int:
-    if summary.n_errored == 0:
+    n_in_vain = sum(task.n_in_vain for task in summary.tasks)
+    if not summary.n_errored + n_in_vain:
         return 0
-    share = summary.n_errored / summary.n_samples
-    note(
-        f"{summary.n_errored} of {summary.n_samples} samples failed (status errored, not counted as wrong); "
-        f"repeat them with: evalkit run --resume {store.folder}"
-    )
+    share = (summary.n_errored + n_in_vain) / summary.n_samples
+    failed = f"{summary.n_errored} of {summary.n_samples} samples failed (status errored, not counted as wrong)"
+    kept = f"{n_in_vain} were asked for again without success and keep their earlier answer"
+    parts = ([failed] if summary.n_errored else []) + ([kept] if n_in_vain else [])
+    note(f"{'; '.join(parts)}; repeat them with: evalkit run --resume {store.folder}")
     return EXIT_FAILED_SAMPLES if share > FAILED_SHARE else 0

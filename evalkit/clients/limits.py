@@ -235,11 +235,18 @@ _EPOCH = 1e9
 """A plain number above this is a time of day, not a duration."""
 
 
+def duration_s(text: str) -> float | None:
+    """Seconds out of `90`, `90s`, `15m`, `1h30m`; None for anything else."""
+    if _DURATION.fullmatch(text):
+        return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else None
+
+
 def seconds(text: str, clock: float) -> float | None:
     """Seconds from `clock` (Unix time) that a header means: `2`, `1m30s`, `250ms`, a Unix time, a date; else None."""
     text = text.strip()
     if _DURATION.fullmatch(text):
-        return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+        return duration_s(text)
     try:
         value = float(text)
     except ValueError:

@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -36,6 +37,8 @@ class OpenAIChatClient:
         if not all(_ADDRESS.match(url) for url in urls):
             # The address is written into the run directory, so a password in it would be, too.
             raise UsageError("--base-url must be http(s)://HOST/PATH, without user, password or query")
+        if not all(map(_is_address, urls)):
+            raise UsageError("--base-url has no valid host and port")
         if len(set(urls)) < len(urls):
             raise UsageError("the same --base-url is given twice")
         self.name = spec.name
@@ -121,6 +124,14 @@ class OpenAIChatClient:
         return body
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
 def _key(variable: str) -> str | None:
     """The key in this environment variable; the default one may be unset, for endpoints that want no key."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
@@ -129,6 +140,8 @@ def _key(variable: str) -> str | None:
     key = os.environ.get(variable, "").strip()
     if not key and variable != DEFAULT_KEY_ENV:
         raise UsageError(f"the environment variable {variable} is not set; it should hold the API key")
+    if any(ord(c) < 32 or ord(c) == 127 for c in key):
+        raise UsageError(f"the environment variable {variable} holds a line break or another control character")
     return key or None
 
 

@@ -4,18 +4,21 @@ base_urls: [http://npu-1:8000/v1, http://npu-2:8000/v1]    # replicas of one mod
 api_key_env: MY_KEY
 limit_parameter: max_completion_tokens
 limits: {concurrency: 64, requests_per_minute: 500, tokens_per_minute: 200000}    # for each of them
-timeouts: {connect: 10, first_token: 3600, idle: 600, patience: 900}      # seconds
+timeouts: {connect: 10, first_token: 1h, idle: 10m, patience: 15m}      # seconds, or with a unit
 retries: {attempts: 6, backoff: 0.5}                       # tries of a request, seconds before the second
 prices: {input: 0.55, output: 2.19, currency: USD, date: 2025-01-20, source: price page}    # of a million tokens
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.clients.limits import duration_s
 from evalkit.types import EndpointSpec, Prices
 from evalkit.yamlfile import Document, load
 
@@ -30,8 +33,13 @@ _PRICES = ("input", "output", "currency", "date", "source")
 class Profile:
     """A profile as read."""
 
-    endpoint: EndpointSpec
+    fields: Mapping[str, Any]
+    """Fields of `EndpointSpec` that it names."""
     limit_parameter: str | None = None
+
+    def over(self, spec: EndpointSpec) -> EndpointSpec:
+        """The spec with what the profile names."""
+        return dataclasses.replace(spec, **self.fields)
 
 
 def load_profile(path: Path) -> Profile:
@@ -42,12 +50,14 @@ def load_profile(path: Path) -> Profile:
     urls = doc.data.get("base_urls", [])
     if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
         raise doc.error("base_urls", "must be a list of addresses")
-    endpoint["base_urls"] = tuple(urls)
-    endpoint["api_key_env"] = _text(doc, doc.data, "api_key_env")
+    if urls:
+        endpoint["base_urls"] = tuple(url.rstrip("/") for url in urls)
+    if (variable := _text(doc, doc.data, "api_key_env")) is not None:
+        endpoint["api_key_env"] = variable
     for key, value in _mapping(doc, "limits", _LIMITS).items():
         endpoint[key] = None if value == "auto" else _whole(doc, f"limits.{key}", value)
     for key, value in _mapping(doc, "timeouts", _TIMEOUTS).items():
-        endpoint[f"{key}_s"] = _number(doc, f"timeouts.{key}", value, above_zero=True)
+        endpoint[f"{key}_s"] = _time(doc, f"timeouts.{key}", value)
     retries = _mapping(doc, "retries", _RETRIES)
     if "attempts" in retries:
         endpoint["attempts"] = _whole(doc, "retries.attempts", retries["attempts"])
@@ -55,7 +65,7 @@ def load_profile(path: Path) -> Profile:
         endpoint["backoff_s"] = _number(doc, "retries.backoff", retries["backoff"], above_zero=True)
     if "prices" in doc.data:
         endpoint["prices"] = _prices(doc)
-    return Profile(endpoint=EndpointSpec(**endpoint), limit_parameter=_text(doc, doc.data, "limit_parameter"))
+    return Profile(fields=endpoint, limit_parameter=_text(doc, doc.data, "limit_parameter"))
 
 
 def _prices(doc: Document) -> Prices:
@@ -90,6 +100,13 @@ def _whole(doc: Document, field: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise doc.error(field, "must be a whole number of at least 1")
     return value
+
+
+def _time(doc: Document, field: str, value: Any) -> float:
+    found = duration_s(str(value))
+    if not found:
+        raise doc.error(field, f"{value!r} is no time: write seconds, or 90s, 15m, 1h30m")
+    return found
 
 
 def _number(doc: Document, field: str, value: Any, above_zero: bool = False) -> float:

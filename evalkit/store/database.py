@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS samples(
   PRIMARY KEY(task, sample, item)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS progress ON samples(task, sample, owed);
 CREATE INDEX IF NOT EXISTS unscored ON samples(task, sample, item) WHERE status IS NULL;
+CREATE TABLE IF NOT EXISTS spent(
+  id INTEGER PRIMARY KEY CHECK (id = 0),
+  requests INTEGER NOT NULL, prompt INTEGER NOT NULL, completion INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS dictionaries(number INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS generations(
   task INTEGER NOT NULL, sample INTEGER NOT NULL, item INTEGER NOT NULL, body BLOB NOT NULL,
@@ -47,7 +50,7 @@ def connect(file: Path, tables: str = TABLES) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None, timeout=30)
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA synchronous=FULL")  # what is committed also survives a power loss
         connection.executescript(tables)
     except sqlite3.DatabaseError as fault:
         raise StoreError(f"{file}: {fault}") from fault

@@ -43,6 +43,10 @@ class ResponseCache:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is queued."""
         self._reader.close()
         self._writer.close()
 

@@ -52,6 +52,10 @@ _PUT_SCORE = """
 UPDATE samples SET status=?, value=?, answer=?, step=?, reason=?, scorer=? WHERE task=? AND sample=? AND item=?
 """
 _PUT_FAILED_SCORE = f"{_PUT_SCORE} AND text_digest IS NULL"
+_SPEND = """
+INSERT INTO spent VALUES(0, ?1, ?2, ?3) ON CONFLICT(id) DO UPDATE
+SET requests = requests + ?1, prompt = prompt + ?2, completion = completion + ?3
+"""
 _SCORE_COLUMNS = "status, value, answer, step, reason, scorer"
 Key = tuple[str, int, int]
 """Task name, position of the item, sample number."""
@@ -129,9 +133,12 @@ class RunStore:
             self._writer = self._lock = None
 
     def use_endpoint(self, endpoint: EndpointSpec) -> None:
-        """Ask in another way or at another address for the rest of the run; run.json keeps the first."""
+        """Ask in another way or at another address for the rest of the run; run.json keeps the last."""
+        if endpoint == self.record.spec.model.endpoint:
+            return
         model = dataclasses.replace(self.record.spec.model, endpoint=endpoint)
         self.record = dataclasses.replace(self.record, spec=dataclasses.replace(self.record.spec, model=model))
+        self.write_json(RECORD, self.record)
 
     # writing -----------------------------------------------------------------------------------
 
@@ -159,7 +166,7 @@ class RunStore:
                 int(usage.reasoning_estimated),
                 generation.latency_s,
                 generation.ttft_s,
-                time.time(),
+                None if generation.cached else time.time(),
                 generation.attempts,
                 int(generation.cached),
                 ", ".join(generation.dropped) or None,
@@ -168,6 +175,11 @@ class RunStore:
         )
         if (dictionary := self._packer.learn(text)) is not None:
             self._put("INSERT INTO dictionaries VALUES(?,?)", (self._packer.use(dictionary), dictionary))
+
+    def spend(self, requests: int, prompt_tokens: int, completion_tokens: int) -> None:
+        """Add to what the run has paid for."""
+        if requests:
+            self._put(_SPEND, (requests, prompt_tokens, completion_tokens))
 
     def put_score(self, key: Key, score: Score, *, failed: bool = False) -> None:
         """Store the grade of a stored generation; `failed` if the request was, see `put_generation`."""
@@ -289,14 +301,22 @@ class RunStore:
         with self._reading(f"sample {sample} of item {item} of {task}"):
             return convert(decode(self._packer.unpack(rows[0][0])), Generation)
 
-    def paid(self) -> tuple[int, int, int]:
-        """(answers, prompt tokens, completion tokens) that were asked for by this run, all tasks together."""
-        sql = """
-        SELECT count(*), total(prompt_tokens), total(completion_tokens) FROM samples
-        WHERE text_digest NOT NULL AND NOT cached
-        """
-        n, prompt, completion = self._query(sql)[0]
-        return n, int(prompt), int(completion)
+    def spent(self) -> tuple[int, int, int]:
+        """(answers, prompt tokens, completion tokens) that this run paid for, replaced ones included."""
+        rows = self._query("SELECT requests, prompt, completion FROM spent")
+        return rows[0] if rows else (0, 0, 0)
+
+    def has_answer(self, key: Key) -> bool:
+        """Whether an answer is stored, also if it is to be replaced."""
+        task, item, sample = key
+        sql = "SELECT 1 FROM samples WHERE task=? AND sample=? AND item=? AND text_digest NOT NULL"
+        return bool(self._query(sql, (self._tasks[task], sample, item)))
+
+    def n_asked_in_vain(self, task: str) -> int:
+        """Samples that were to be asked for again and still have the answer from before."""
+        sql = "SELECT count(*) FROM samples WHERE task=? AND owed=1 AND text_digest NOT NULL"
+        n: int = self._query(sql, (self._tasks[task],))[0][0]
+        return n
 
     def totals(self, task: str) -> Totals:
         """What the samples of a task add up to."""

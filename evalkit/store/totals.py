@@ -12,8 +12,8 @@ Query = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 _SUMS = """
 SELECT count(*), sum(prompt_tokens), sum(completion_tokens), sum(reasoning_tokens), max(reasoning_estimated),
   avg(latency_s) FILTER (WHERE NOT cached), avg(ttft_s) FILTER (WHERE NOT cached),
-  sum(cached), sum(prompt_tokens) FILTER (WHERE NOT cached), sum(completion_tokens) FILTER (WHERE NOT cached),
-  sum(attempts > 1), sum(completion_tokens IS NULL), sum(finish_reason IS NULL), sum(completion_tokens > ?2)
+  sum(cached), sum(attempts > 1), sum(completion_tokens IS NULL), sum(finish_reason IS NULL),
+  sum(completion_tokens > ?2)
 FROM samples WHERE task=?1 AND text_digest NOT NULL
 """
 _REPEATED = """
@@ -56,8 +56,6 @@ class Totals:
     mean_ttft_s: float | None
     n_cached: int
     """Taken from the response cache: neither paid nor timed."""
-    paid_prompt_tokens: int
-    paid_completion_tokens: int
     n_retried: int
     n_without_usage: int
     n_without_finish_reason: int
@@ -78,7 +76,7 @@ class Totals:
 def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
     """Count; `task` is the number of the task in the database."""
     sums = query(_SUMS, (task, max_tokens))[0]
-    n, prompt, completion, reasoning, estimated, latency_s, ttft_s, cached, paid_in, paid_out, *odd = sums
+    n, prompt, completion, reasoning, estimated, latency_s, ttft_s, cached, *odd = sums
     retried, no_usage, no_finish, over = odd
     n_several, n_varied = query(_REPEATED, (task,))[0]
     reasons: dict[str, dict[str, int]] = {}
@@ -98,8 +96,6 @@ def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
         mean_latency_s=latency_s,
         mean_ttft_s=ttft_s,
         n_cached=cached or 0,
-        paid_prompt_tokens=paid_in or 0,
-        paid_completion_tokens=paid_out or 0,
         n_retried=retried or 0,
         n_without_usage=no_usage or 0,
         n_without_finish_reason=no_finish or 0,

@@ -30,6 +30,8 @@ class Sampling:
     seed: int | None = None
     extra: Mapping[str, Json] = field(default_factory=dict)
     """Further body fields, sent as they are."""
+    omitted: Mapping[str, Json] = field(default_factory=dict)
+    """What the task asks for and the user left to the endpoint, which refuses it: setting -> the task's value."""
     max_repetition: int | None = None
     """End an answer whose last so many characters only repeat themselves (`clients.repetition`); None never does."""
 
