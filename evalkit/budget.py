@@ -66,14 +66,15 @@ class Spending:
         return added
 
     def room(self, most_tokens: int) -> int:
-        """How many requests may be in flight; bounded for as long as no answer has shown what one takes."""
-        if self._n_requests:
-            return 2**31
+        """How many requests may be in flight, at the mean so far; before there is one, each may need `most_tokens`."""
         rooms = [2**31]
         if self._budget.tokens is not None:
-            rooms.append(self._budget.tokens // most_tokens)
-        if self._budget.cost is not None and self._prices is not None and (most := self._prices.cost(0, most_tokens)):
-            rooms.append(int(self._budget.cost / most))
+            each = self.tokens / self._n_requests if self._n_requests else most_tokens
+            rooms.append(int((self._budget.tokens - self.tokens) / max(each, 1)))
+        if self._budget.cost is not None and self._prices is not None:
+            spent = self.cost or 0.0
+            each = spent / self._n_requests if self._n_requests else self._prices.cost(0, most_tokens)
+            rooms.append(int((self._budget.cost - spent) / each) if each else 2**31)
         return max(1, min(rooms))
 
     def reached(self, in_flight: int) -> str | None:

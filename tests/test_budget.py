@@ -95,6 +95,35 @@ def test_tokens_per_minute(cli: Cli, data_dir: Path) -> None:
     assert result.code == 4 and 25 <= len(endpoint.bodies) <= 40
 
 
+def test_the_first_wave_is_bounded_too(cli: Cli, data_dir: Path) -> None:
+    """Before an answer has shown what one takes, the token limit of the protocol is what it may take."""
+    with Endpoint(answer) as endpoint:
+        options = ["--samples", 20, "--concurrency", 100, "--max-tokens", 100, "--max-tokens-total", 450]
+        result = run(cli, endpoint, data_dir, *options)
+    assert result.code == 4, result.err
+    assert 24 <= len(endpoint.bodies) <= 34, "450 tokens are 30 samples, not 100"
+
+
+def test_without_usage_the_text_is_counted_in_every_execution(cli: Cli, data_dir: Path) -> None:
+    """100 bytes of answer are 25 tokens; the question is about 40."""
+    with Endpoint(lambda body: Reply(content=r"\boxed{0}" + "." * 91, usage=None)) as endpoint:
+        options = ["--samples", 5, "--max-tokens-total", 1500]
+        first = run(cli, endpoint, data_dir, *options)
+        assert first.code == 4
+        n_before = len(endpoint.bodies)
+        assert 10 <= n_before <= 40
+        again = cli("run", "--resume", only_run(), "--max-tokens-total", 1500, "--quiet", "--json")
+    assert again.code == 4 and len(endpoint.bodies) == n_before
+
+
+def test_what_was_paid_for_and_replaced_stays_paid(cli: Cli, data_dir: Path) -> None:
+    with Endpoint(lambda body: Reply(content="Let me", finish_reason="length")) as endpoint:
+        first = run(cli, endpoint, data_dir, "--profile", "profile.yaml")
+        assert first.json["cost"] == pytest.approx(20 * 0.105)
+        again = cli("run", "--resume", only_run(), "--retry", "truncated", "--quiet", "--json")
+    assert again.json["cost"] == pytest.approx(40 * 0.105)
+
+
 def cached(result: Result) -> int:
     return int(result.json["tasks"][0]["totals"]["n_cached"])
 
@@ -155,6 +184,24 @@ def test_failures_are_not_cached(cli: Cli, data_dir: Path) -> None:
         assert len(endpoint.bodies) == 40
 
 
+def test_what_is_asked_again_is_not_taken_from_the_cache(cli: Cli, data_dir: Path) -> None:
+    with Endpoint(lambda body: Reply(content="Let me", finish_reason="length")) as endpoint:
+        assert run(cli, endpoint, data_dir, "--cache", "answers").code == 0
+        endpoint.script = answer
+        again = cli("run", "--resume", only_run(), "--retry", "truncated", "--cache", "answers", "--quiet", "--json")
+        assert len(endpoint.bodies) == 40 and again.json["tasks"][0]["statuses"] == {"scored": 20}
+        third = run(cli, endpoint, data_dir, "--cache", "answers", "--out", "third")
+    assert cached(third) == 20 and third.json["tasks"][0]["statuses"] == {"scored": 20}, "the better answer is kept"
+
+
+def test_a_run_that_is_wholly_cached_needs_no_endpoint(cli: Cli, data_dir: Path) -> None:
+    with Endpoint(answer) as endpoint:
+        assert run(cli, endpoint, data_dir, "--cache", "answers").code == 0
+    alone = run(cli, endpoint, data_dir, "--cache", "answers", "--out", "again")
+    assert alone.code == 0, alone.err
+    assert cached(alone) == 20
+
+
 def test_a_damaged_cache_is_named(cli: Cli, data_dir: Path) -> None:
     Path("answers").mkdir()
     Path("answers/responses.sqlite").write_bytes(b"not a database, whatever its name says" * 99)
@@ -171,6 +218,7 @@ PROFILES = [
     ("limits: {concurrency: 0}", "limits.concurrency"),
     ("limits: {requests_per_minute: many}", "limits.requests_per_minute"),
     ("timeouts: {idle: 0}", "timeouts.idle"),
+    ("timeouts: {idle: soon}", "15m"),
     ("timeouts: {total: 5}", "unknown key"),
     ("retries: {attempts: 0}", "retries.attempts"),
     ("base_urls: http://127.0.0.1:1/v1", "must be a list"),
@@ -195,7 +243,7 @@ def test_the_command_line_wins_over_the_profile_and_that_over_the_environment(
         monkeypatch.setenv("MY_KEY", "sk-0123456789")
         Path("mine.yaml").write_text(
             f"base_urls: ['{endpoint.url}']\napi_key_env: MY_KEY\nlimit_parameter: max_new\n"
-            "limits: {concurrency: 3, tokens_per_minute: 100000}\ntimeouts: {idle: 77}\n"
+            "limits: {concurrency: 3, tokens_per_minute: 100000}\ntimeouts: {idle: 1m17s}\n"
         )
         args = ["run", "gsm8k", "-m", "openai:test-model", "--data-dir", data_dir, "--quiet"]
         result = cli(*args, "--profile", "mine.yaml", "--concurrency", 2)
@@ -208,3 +256,66 @@ def test_the_command_line_wins_over_the_profile_and_that_over_the_environment(
         again = cli("run", "--resume", only_run(), "--extend", "--samples", 2, "--quiet", "--data-dir", data_dir)
         assert again.code == 0, again.err
         assert len(endpoint.bodies) == 40, "a resumed run does not listen to the environment"
+
+
+def test_a_profile_on_resume_changes_only_what_it_names(cli: Cli, data_dir: Path) -> None:
+    with Endpoint(answer) as endpoint:
+        assert run(cli, endpoint, data_dir, "--no-stream", "--requests-per-minute", 5, "--max-time", "1s").code == 4
+        args = ["run", "--resume", only_run(), "--profile", "profile.yaml", "--quiet", "--json"]
+        again = cli(*args, "--max-time", "1s")
+        assert again.code == 4 and again.json["cost"] > 0
+        assert len(endpoint.bodies) <= 10 and not any(body.get("stream") for body in endpoint.bodies)
+        Path("other.yaml").write_text("limit_parameter: max_completion_tokens\n")
+        refused = cli("run", "--resume", only_run(), "--profile", "other.yaml")
+        assert refused.code == 2 and "limit_parameter" in refused.err
+        assert cli(*args, "--requests-per-minute", 5000).code == 0
+    rescored = cli("score", only_run(), "--json").json
+    assert rescored["summary"]["cost"] == pytest.approx(20 * 0.105), "the prices are those last given"
+
+
+def test_a_run_json_is_repeated_elsewhere_but_not_as_something_else(cli: Cli, data_dir: Path) -> None:
+    with Endpoint(answer) as one, Endpoint(answer) as two:
+        assert run(cli, one, data_dir, "--limit", 3).code == 0
+        file = only_run() / "run.json"
+        again = cli("run", file, "--base-url", two.url, "--data-dir", data_dir, "--out", "again", "--quiet")
+        assert again.code == 0 and len(two.bodies) == 3
+        refused = cli("run", file, "--samples", 3, "--temperature", 0.1, "--out", "third")
+        assert refused.code == 2 and "--samples, --temperature" in refused.err
+        file.write_text(file.read_text().replace('"schema": 3', '"schema": 2'))
+        old = cli("run", file, "--out", "third")
+        assert old.code == 2 and "another version" in old.err
+    assert not Path("third").exists()
+
+
+OPTIONS = [
+    (["--concurrency", "0"], "neither auto nor a number"),
+    (["--concurrency", "many"], "neither auto nor a number"),
+    (["--max-time", "x"], "no duration"),
+    (["--max-time", "2025-11-24"], "no duration"),
+    (["--idle-timeout", "0"], "no duration"),
+    (["--max-cost", "-1"], "--max-cost"),
+    (["--max-cost", "nan"], "nan is no amount"),
+    (["--max-tokens-total", "0"], "--max-tokens-total"),
+    (["--max-repetition", "5"], "--max-repetition"),
+    (["--profile", "nowhere.yaml"], "nowhere.yaml"),
+    (["--cache", "data/gsm8k/test.jsonl"], "--cache"),
+    (["--base-url", "http://127.0.0.1:99999/v1"], "no valid host and port"),
+    (["--base-url", "http://[::1/v1"], "no valid host and port"),
+    (["--base-url", "http://127.0.0.1:9/v1", "--base-url", "http://127.0.0.1:9/v1/"], "given twice"),
+    (["--retry", "errored"], "go with --resume"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), OPTIONS, ids=lambda v: " ".join(v) if isinstance(v, list) else None)
+def test_bad_options_are_one_clear_line(cli: Cli, data_dir: Path, options: list[str], words: str) -> None:
+    base = [] if "--base-url" in options else ["--base-url", "http://127.0.0.1:9/v1"]
+    result = cli("run", "gsm8k", "-m", "openai:x", *base, "--data-dir", data_dir, *options)
+    assert result.code == 2 and words in result.err and "Traceback" not in result.err, result.err
+    assert not Path("runs").exists()
+
+
+def test_a_key_with_a_line_break_is_refused(cli: Cli, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-first-half\nsecond-half")
+    result = cli("run", "gsm8k", "-m", "openai:x", "--base-url", "http://127.0.0.1:9/v1", "--data-dir", data_dir)
+    assert result.code == 2 and "line break" in result.err and "half" not in result.err
+    assert not Path("runs").exists()

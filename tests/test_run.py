@@ -340,6 +340,8 @@ def test_retry_asks_again_for_what_it_names(cli: Cli, data_dir: Path) -> None:
         endpoint.script = lambda body: Reply(status=400)
         failed = cli("run", "--resume", only_run(), "--retry", "truncated", "--json")
         assert failed.json["tasks"][0]["statuses"] == {"scored": 19, "truncated": 1}, "no answer is lost to a failure"
+        assert failed.code == 3 and failed.json["tasks"][0]["samples_owed"] == 1
+        assert "1 were asked for again without success and keep their earlier answer" in failed.err
 
         endpoint.script = doubling
         again = cli("run", "--resume", only_run(), "--json")
