@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalkit.budget import Budget, Spending
 from evalkit.clients.build import build
@@ -17,8 +18,10 @@ from evalkit.errors import EvalkitError
 from evalkit.protocols import Client
 from evalkit.runner import Observer, SilentObserver, execute
 from evalkit.store import ResponseCache, RunStore
-from evalkit.summary import RunSummary, summarize
 from evalkit.types import Event, EventKind, Generation, Score
+
+if TYPE_CHECKING:
+    from evalkit.summary import RunSummary
 
 _OPEN_FILES = 65_536
 
@@ -47,6 +50,8 @@ def run_to_end(
         raise
     finally:
         logged.log_retries()
+    from evalkit.summary import summarize  # here, since numpy would hold up the first request
+
     summary = summarize(store)
     store.write_json("summary.json", summary)
     log(store, "complete" if reason is None else f"stopped: {reason}")

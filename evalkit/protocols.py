@@ -54,6 +54,9 @@ class Scorer(Protocol):
     def score(self, item: Item, generation: Generation) -> Score:
         """Grade the answer text only; never raises for any text a model can write."""
 
+    def score_at_once(self, item: Item, generation: Generation) -> Score | None:
+        """What `score` would say, if that takes no more than a moment; None if it takes a worker."""
+
     def close(self) -> None:
         """Stop workers."""
 

@@ -266,7 +266,11 @@ class _Job:
             generation = await self._generate(work, request)
             self.store.spend(*self.spending.add(request, generation))
             self.store.put_generation(work.key, generation)
-            await self._to_grade.put((work, generation, True))
+            score = self.scorers[work.task.name].score_at_once(work.item, generation)
+            if score is not None:
+                self._graded(work, generation, score)
+            else:
+                await self._to_grade.put((work, generation, True))
             self._staff()
 
     async def _generate(self, work: Work, request: Request) -> Generation:
@@ -299,6 +303,9 @@ class _Job:
     async def _grade_one(self, work: Work, generation: Generation, tell: bool) -> None:
         scorer = self.scorers[work.task.name]
         score = await asyncio.to_thread(scorer.score, work.item, generation)
+        self._graded(work, generation, score, tell)
+
+    def _graded(self, work: Work, generation: Generation, score: Score, tell: bool = True) -> None:
         self.store.put_score(work.key, score, failed=generation.failure is not None)
         if tell:
             self.observer.sample(work.task.name, generation, score)

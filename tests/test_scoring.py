@@ -71,6 +71,7 @@ def test_case(scorers: Scorers, name: str, case: dict[str, Any]) -> None:
     scorer = scorers.get(name, case.get("args", {}))
     item = Item(id="x", messages=(), target=case["target"], metadata=case.get("metadata", {}))
     score = scorer.score(item, generation_of(case))
+    assert scorer.score_at_once(item, generation_of(case)) in (None, score), "it never says anything else"
     assert (score.status, score.value) == (case["status"], case.get("value")), score
     if "step" in case:
         assert score.step == case["step"]

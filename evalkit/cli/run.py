@@ -8,7 +8,7 @@ import math
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -20,18 +20,18 @@ from evalkit.cli.endpoint import ENDPOINT_OPTIONS, duration, endpoint_of, endpoi
 from evalkit.cli.progress import progress
 from evalkit.clients.build import build, parse_model
 from evalkit.codec import read_json
-from evalkit.comparison import compare_store
 from evalkit.errors import EndpointError, EvalkitError, StoreError, UnknownName, UsageError
 from evalkit.execution import run_to_end
 from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
 from evalkit.references import load_references, resolve_model
-from evalkit.report.terminal import print_comparisons, print_summary
 from evalkit.runner import INTERRUPTED
 from evalkit.store import SCHEMA, ResponseCache, RunStore
-from evalkit.summary import RunSummary
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
 from evalkit.types import LEAST_REPETITION, ModelSpec, RunRecord, RunSpec, Status, TaskSpec
+
+if TYPE_CHECKING:
+    from evalkit.summary import RunSummary
 
 FAILED_SHARE = 0.02
 EXIT_FAILED_SAMPLES = 3
@@ -136,6 +136,9 @@ def finish(
     except EndpointError:
         note(f"what was generated is kept; resume with: evalkit run --resume {store.folder}")
         raise
+    from evalkit.comparison import compare_store  # here, since numpy would hold up the first request
+    from evalkit.report.terminal import print_comparisons, print_summary
+
     if as_json:
         print_json(summary)
     elif stopped is None or summary.n_samples:

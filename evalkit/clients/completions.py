@@ -16,7 +16,7 @@ import msgspec
 from evalkit.clients import reasoning, repetition
 from evalkit.clients.http import Arrival, RequestFailed, error_message
 from evalkit.clients.sse import SSEDecoder
-from evalkit.types import Failure, Generation, Usage
+from evalkit.types import Failure, Generation, Json, Usage
 
 _TEXT_PARTS = frozenset({"text", "output_text"})
 _THOUGHT_PARTS = frozenset({"thinking", "reasoning", "reasoning_text"})
@@ -146,8 +146,10 @@ class Answer:
             text, self.finish = text[:n_kept], repetition.FINISH_REASON
         texts.append(text)
 
-    def generation(self, redact: Callable[[str], str], label: Callable[[str], str]) -> Generation:
-        """What the endpoint returned; `redact` and `label` take out what must not be kept."""
+    def generation(
+        self, redact: Callable[[str], str], label: Callable[[str], str], sent: Mapping[str, Json], attempts: int
+    ) -> Generation:
+        """What the endpoint returned to the body `sent`; `redact` and `label` take out what must not be kept."""
         content = redact("".join(self.content))
         thought, answer, closed = reasoning.split(content, redact("".join(self.reasoning)))
         finish = "content_filter" if self.refusal and not answer else self.finish
@@ -161,6 +163,8 @@ class Answer:
             latency_s=time.perf_counter() - self.started_s,
             served_model=label(self.model or "") or None,
             fingerprint=label(self.fingerprint or "") or None,
+            sent=sent,
+            attempts=attempts,
         )
 
 

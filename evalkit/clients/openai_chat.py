@@ -5,7 +5,6 @@ Streaming is the default: a chain of thought takes minutes, and gateways cut sil
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 import re
@@ -97,8 +96,7 @@ class OpenAIChatClient:
         if got is None:
             latency_s = time.perf_counter() - started_s
             return Generation(sent=sent, attempts=attempts, failure=failure, latency_s=latency_s)
-        generation = got.generation(self._pool.redact, self._pool.label)
-        return dataclasses.replace(generation, sent=sent, attempts=attempts)
+        return got.generation(self._pool.redact, self._pool.label, sent, attempts)
 
     def _check_served(self, url: str, listing: object) -> None:
         served = [self._pool.label(name) for name in _model_ids(listing)]

@@ -44,13 +44,22 @@ class Judged:
     reason: str | None = None
 
 
+class NeedsWorker(Exception):
+    """A comparison that may take long was met where there is no time for it."""
+
+
+def needs_worker(*compared: object) -> Judged:
+    """In place of a comparison that may take long."""
+    raise NeedsWorker
+
+
 def grade(
     generation: Generation,
     extract: Callable[[str], Extracted | None],
     judge: Callable[[str], Judged],
     scorer: str,
 ) -> Score:
-    """Grade one generation; never raises for any text."""
+    """Grade one generation; never raises for any text, except what `judge` raises."""
     early = _without_answer(generation)
     if early is not None:
         return Score(status=early[0], reason=early[1], scorer=scorer)

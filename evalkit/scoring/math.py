@@ -7,11 +7,11 @@ math-verify in a worker process under a hard time limit.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from evalkit.scoring import extract
-from evalkit.scoring.grade import Judged, grade
+from evalkit.scoring.grade import Judged, NeedsWorker, grade, needs_worker
 from evalkit.scoring.numbers import NotOneNumber, in_base, number_with_unit, plain_number
 from evalkit.scoring.pool import JobFailed, WorkerPool
 from evalkit.types import Generation, Item, Json, Score
@@ -32,39 +32,53 @@ class MathScorer:
 
     def score(self, item: Item, generation: Generation) -> Score:
         """Grade one generation against `item.target`."""
+        return self._grade(item, generation, self._compare)
+
+    def score_at_once(self, item: Item, generation: Generation) -> Score | None:
+        """The same, unless it takes symbolic algebra."""
+        try:
+            return self._grade(item, generation, needs_worker)
+        except NeedsWorker:
+            return None
+
+    def _grade(self, item: Item, generation: Generation, compare: Callable[[str, str], Judged]) -> Score:
         return grade(
             generation,
             lambda text: extract.final_answer(text, self._fallback),
-            lambda answer: self._judge(str(item.target), answer),
+            lambda answer: _judge(str(item.target), answer, compare),
             f"{self.name}@{self.version}",
         )
 
-    def close(self) -> None:
-        """Stop the workers."""
-        self._pool.close()
-
-    def _judge(self, target: str, answer: str) -> Judged:
-        if _squeeze(target) == _squeeze(answer):
-            return Judged(1.0, "text")
-        theirs, ours = in_base(target), in_base(answer)
-        if theirs and ours and (theirs.base or ours.base):
-            return Judged(float(theirs.agrees(ours)), "base")
-        wanted = plain_number(target)
-        try:
-            given = number_with_unit(answer)
-        except NotOneNumber:
-            given = None
-            if wanted is not None:
-                return Judged(0.0, "number", "words or digits after the number make it another one")
-        if wanted is not None and given is not None:
-            return Judged(float(wanted == given), "number")
-        if len(answer) > _MAX_EXPRESSION:
-            return Judged(0.0, "too_long", f"the answer has {len(answer)} characters")
+    def _compare(self, target: str, answer: str) -> Judged:
         try:
             equal = self._pool.run(symbolically_equal, target, answer)
         except JobFailed as fault:
             return Judged(0.0, "math-verify", f"could not be compared: {fault}")
         return Judged(float(equal), "math-verify")
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self._pool.close()
+
+
+def _judge(target: str, answer: str, compare: Callable[[str, str], Judged]) -> Judged:
+    if _squeeze(target) == _squeeze(answer):
+        return Judged(1.0, "text")
+    theirs, ours = in_base(target), in_base(answer)
+    if theirs and ours and (theirs.base or ours.base):
+        return Judged(float(theirs.agrees(ours)), "base")
+    wanted = plain_number(target)
+    try:
+        given = number_with_unit(answer)
+    except NotOneNumber:
+        given = None
+        if wanted is not None:
+            return Judged(0.0, "number", "words or digits after the number make it another one")
+    if wanted is not None and given is not None:
+        return Judged(float(wanted == given), "number")
+    if len(answer) > _MAX_EXPRESSION:
+        return Judged(0.0, "too_long", f"the answer has {len(answer)} characters")
+    return compare(target, answer)
 
 
 def symbolically_equal(target: str, answer: str) -> bool:

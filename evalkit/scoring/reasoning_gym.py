@@ -6,12 +6,12 @@ The verifier runs in a worker process with a time limit: families differ, and so
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from evalkit.codec import decode, encode
 from evalkit.scoring import extract
-from evalkit.scoring.grade import Judged, grade
+from evalkit.scoring.grade import Judged, NeedsWorker, grade, needs_worker
 from evalkit.scoring.pool import JobFailed, WorkerPool
 from evalkit.tasks.sources import reasoning_gym_dataset
 from evalkit.types import DatasetSpec, Generation, Item, Json, Score
@@ -31,10 +31,24 @@ class ReasoningGymScorer:
 
     def score(self, item: Item, generation: Generation) -> Score:
         """Grade one generation with the verifier of the item's family."""
+        return self._grade(item, generation, self._verify)
+
+    def score_at_once(self, item: Item, generation: Generation) -> Score | None:
+        """The same, unless it takes the verifier."""
+        try:
+            return self._grade(item, generation, needs_worker)
+        except NeedsWorker:
+            return None
+
+    def _grade(self, item: Item, generation: Generation, verify: Callable[[Item, str], Judged]) -> Score:
+        def judge(answer: str) -> Judged:
+            same = answer.strip() == str(item.target).strip()
+            return Judged(1.0, "text") if same else verify(item, answer)
+
         return grade(
             generation,
             lambda text: extract.final_answer(text, self._fallback),
-            lambda answer: self._judge(item, answer),
+            judge,
             f"{self.name}@{self.version}",
         )
 
@@ -42,9 +56,7 @@ class ReasoningGymScorer:
         """Stop the worker."""
         self._pool.close()
 
-    def _judge(self, item: Item, answer: str) -> Judged:
-        if answer.strip() == str(item.target).strip():
-            return Judged(1.0, "text")
+    def _verify(self, item: Item, answer: str) -> Judged:
         try:
             mark = self._pool.run(verifier_mark, encode(item.metadata["generator"]), item.metadata["entry"], answer)
         except JobFailed as fault:

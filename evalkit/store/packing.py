@@ -31,6 +31,7 @@ class Packer:
     def use(self, dictionary: bytes) -> int:
         """Pack with this dictionary from now on; returns its number."""
         data = zstandard.ZstdCompressionDict(dictionary)
+        data.precompute_compress(level=_LEVEL)  # else each text digests the dictionary anew, which costs most of it
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL, dict_data=data)
         self._lessons = None
         return data.dict_id()
