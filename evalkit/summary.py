@@ -98,16 +98,22 @@ def task_scores(store: RunStore, task: TaskSpec) -> TaskScores:
     values = np.full(shape, np.nan)
     statuses = np.full(shape, -1, dtype=np.int8)
     labels = np.full(shape, -1, dtype=np.int64)
-    code = {status: number for number, status in enumerate(STATUSES)}
-    for position, sample, status, value, answer in store.scores(task.name):
-        if position >= shape[0] or sample >= shape[1]:
+    code = {str(status): number for number, status in enumerate(STATUSES)}
+    for rows in store.scores(task.name):
+        samples, positions, found, marks, answers = zip(*rows, strict=True)
+        at = np.array(positions), np.array(samples)
+        if at[0].max() >= shape[0] or at[1].max() >= shape[1]:
+            sample, position = next(r[:2] for r in rows if r[1] >= shape[0] or r[0] >= shape[1])
             raise StoreError(f"{store.folder}: sample {sample} of item {position} of {task.name} is not of this run")
-        at = position, sample
-        statuses[at] = code[status]
-        if answer is not None:
-            labels[at] = hash(answer) & (2**62 - 1)
-        if value is not None:
-            values[at] = value
+        if not code.keys() >= set(found):
+            sample, position, status, *_ = next(r for r in rows if r[2] not in code)
+            raise StoreError(
+                f"{store.folder}/samples.sqlite: sample {sample} of item {position} of {task.name} is damaged: "
+                f"{status!r} is no status"
+            )
+        statuses[at] = [code[status] for status in found]
+        labels[at] = [-1 if answer is None else hash(answer) & (2**62 - 1) for answer in answers]
+        values[at] = np.array(marks, dtype=float)  # None becomes NaN
     return TaskScores(
         item_ids=tuple(name for name, _ in names),
         clusters=tuple(str(cluster) for _, cluster in names) if task.cluster else None,

@@ -255,19 +255,16 @@ class RunStore:
         """(position, sample) of every stored generation without a score."""
         return self._query("SELECT item, sample FROM samples WHERE task=? AND status IS NULL", (self._tasks[task],))
 
-    def scores(self, task: str) -> Iterator[tuple[int, int, Status, float | None, str | None]]:
-        """(position, sample, status, value, answer) of every scored sample."""
+    def scores(self, task: str) -> Iterator[list[tuple[int, int, str, float | None, str | None]]]:
+        """Every scored sample, page by page: rows of (sample, position, status, value, answer)."""
         sql = (
             "SELECT sample, item, status, value, answer FROM samples WHERE task=? AND status NOT NULL"
             " AND (sample, item) > (?, ?) ORDER BY sample, item LIMIT ?"
         )
         at = (-1, -1)
-        while rows := self._query(sql, (self._tasks[task], *at, 8 * _PAGE)):
-            for sample, item, status, value, answer in rows:
-                at = sample, item
-                with self._reading(f"sample {sample} of item {item} of {task}"):
-                    known = Status(status)
-                yield item, sample, known, value, answer
+        while rows := self._query(sql, (self._tasks[task], *at, 16 * _PAGE)):
+            at = rows[-1][:2]
+            yield rows
 
     def samples(self, task: str) -> Iterator[Sample]:
         """Every stored sample of a task with its generation."""
