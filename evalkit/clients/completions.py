@@ -99,7 +99,7 @@ class Answer:
     @property
     def runs_away(self) -> bool:
         """Whether it was ended because it only repeats itself: nothing more is to be read."""
-        return self.finish == repetition.FINISH_REASON
+        return self._detector is not None and self.finish == repetition.FINISH_REASON
 
     @property
     def tokens_used(self) -> int:
@@ -114,36 +114,51 @@ class Answer:
             raise RequestFailed(_endpoint_failure({"code": body.code, "message": body.message}))
         if isinstance(body.usage, dict):
             self.usage = body.usage
-        self.model = _text(body.model) or self.model
-        self.fingerprint = _text(body.system_fingerprint) or self.fingerprint
-        for choice in (body.choices or ())[:1]:
-            self.n_choices += 1
-            part = choice.delta or choice.message
-            if part is not None:
-                self._add_part(part)
-            if not self.runs_away:
-                self.finish = _text(choice.finish_reason) or self.finish
+        if body.model is not None and body.model != self.model:  # nearly always the same: looked at, not worked on
+            self.model = _text(body.model) or self.model
+        if body.system_fingerprint is not None:
+            self.fingerprint = _text(body.system_fingerprint) or self.fingerprint
+        if not body.choices:
+            return
+        choice = body.choices[0]
+        self.n_choices += 1
+        part = choice.delta or choice.message
+        if part is not None:
+            self._add_part(part)
+        if choice.finish_reason is not None and not self.runs_away:
+            self.finish = _text(choice.finish_reason) or self.finish
 
     def _add_part(self, part: _Message) -> None:
-        thought = _text(part.reasoning_content) or _text(part.reasoning) or _text(part.thinking)
-        thought = thought or _details_text(part.reasoning_details) or _parts_text(part.content, _THOUGHT_PARTS)
-        text = _text(part.content) or _parts_text(part.content, _TEXT_PARTS)
+        content = part.content
+        thought = ""
+        for field in (part.reasoning_content, part.reasoning, part.thinking):
+            if field is not None and not thought:
+                thought = _text(field)
+        if type(content) is str:
+            text = _text(content)
+        else:
+            text = _parts_text(content, _TEXT_PARTS)
+            thought = thought or _parts_text(content, _THOUGHT_PARTS)
+        if part.reasoning_details is not None:
+            thought = thought or _details_text(part.reasoning_details)
         if self.ttft_s is None and (thought or text):
             self.ttft_s = time.perf_counter() - self.started_s
         if thought:
             self._append(self.reasoning, thought)
         if text:
             self._append(self.content, text)
-        self.refusal += _text(part.refusal)
+        if part.refusal is not None:
+            self.refusal += _text(part.refusal)
         self.n_chars += len(thought) + len(text)
         if self.n_chars > _MAX_TEXT:
             raise RequestFailed(Failure(kind="protocol", message=f"the answer is longer than {_MAX_TEXT} characters"))
 
     def _append(self, texts: list[str], text: str) -> None:
-        if self.runs_away:
-            return
-        if self._detector is not None and (n_kept := self._detector.feed(text)) is not None:
-            text, self.finish = text[:n_kept], repetition.FINISH_REASON
+        if self._detector is not None:
+            if self.runs_away:
+                return
+            if (n_kept := self._detector.feed(text)) is not None:
+                text, self.finish = text[:n_kept], repetition.FINISH_REASON
         texts.append(text)
 
     def generation(
