@@ -46,9 +46,11 @@ def stored(run: Path) -> list[tuple[Any, ...]]:
         return db.execute(sql).fetchall()
 
 
-def wait_until(holds: Any, seconds: float = 30.0) -> None:
+def wait_until(holds: Any, process: Any, seconds: float = 120.0) -> None:
+    """Until something holds, while a process works on it."""
     deadline = time.monotonic() + seconds
     while not holds():
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.01)
 
@@ -65,7 +67,7 @@ def test_a_signal_ends_the_run_within_two_seconds(
 
     with FaultyEndpoint(plan) as endpoint:
         process = evalkit_process(*command(endpoint, data_dir, "--concurrency", 8))
-        wait_until(lambda: sum(endpoint.answered.values()) == 5 and endpoint.met[fault] >= 2)
+        wait_until(lambda: sum(endpoint.answered.values()) == 5 and endpoint.met[fault] >= 2, process)
         time.sleep(0.3)
         began = time.monotonic()
         process.send_signal(number)
@@ -84,7 +86,7 @@ def test_a_signal_does_not_wait_for_a_slow_comparison(data_dir: Path, evalkit_pr
 
     with Endpoint(hostile) as endpoint:
         process = evalkit_process(*command(endpoint, data_dir, "--concurrency", 8))
-        wait_until(lambda: len(endpoint.bodies) == 20)
+        wait_until(lambda: len(endpoint.bodies) == 20, process)
         time.sleep(0.5)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -99,7 +101,7 @@ def test_two_runners_on_one_directory(cli: Cli, data_dir: Path, evalkit_process:
     """The second is refused; a lock of one that was killed is no lock."""
     with FaultyEndpoint(good, latency_s=0.3) as endpoint:
         process = evalkit_process(*command(endpoint, data_dir, "--concurrency", 2))
-        wait_until(lambda: endpoint.n_requests >= 2)
+        wait_until(lambda: endpoint.n_requests >= 2, process)
         for refused in (cli("run", "--resume", only_run()), cli("score", only_run())):
             assert refused.code == 2 and "another evalkit process" in refused.err
         process.kill()
@@ -120,7 +122,7 @@ def test_a_hundred_kills(data_dir: Path, evalkit_process: Any, tmp_path: Path) -
             n_before = endpoint.n_requests
             process = evalkit_process(*args)
             if kill % 4:  # somewhere in the middle of the requests; else somewhere in the start
-                wait_until(lambda n=n_before: endpoint.n_requests > n)  # type: ignore[misc]
+                wait_until(lambda n=n_before: endpoint.n_requests > n, process)  # type: ignore[misc]
                 time.sleep(dice.uniform(0, 0.5))
             else:
                 time.sleep(dice.uniform(0.2, 1.2))
