@@ -145,7 +145,7 @@ class HttpTransport:
         """Create the pool. How many connections there are is decided by who calls `attempt`."""
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.spec.connect_s, sock_read=None)
-        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300)
+        connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, force_close=not self.spec.keep_alive)
         self._session = aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector)
 
     async def close(self) -> None:

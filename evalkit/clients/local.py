@@ -97,6 +97,7 @@ class LocalClient:
             base_urls=(f"{url}/v1",),
             api_key_env=None,
             concurrency=1,
+            keep_alive=False,
             idle_s=_IDLE_S,
             patience_s=_PATIENCE_S,
         )

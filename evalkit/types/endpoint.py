@@ -41,6 +41,8 @@ class EndpointSpec:
     whole answer must come within it."""
     idle_s: float = 600.0
     """Without any sign of life after the first token. There is no limit on an answer as a whole."""
+    keep_alive: bool = True
+    """Whether a connection is used again; some servers close one without saying so."""
     attempts: int = 6
     """Tries of one request before its sample is `errored`; refusals for being too fast and outages do not count."""
     backoff_s: float = 0.5
