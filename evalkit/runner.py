@@ -25,8 +25,6 @@ _GRADERS = 4
 _GRADING_QUEUE = 1024
 _CACHED_ITEMS = 4096
 _TICK_S = 0.5
-_UNKNOWN_TOKENS = 8_192
-"""What an answer is taken to need where the protocol sets no limit, until the first ones are there."""
 _LAST_GRADES_S = 1.0
 """How long grading may go on after the user asked to stop."""
 _CACHE_VERSION = 1
@@ -151,7 +149,7 @@ class _Job:
         self._identity = client.identity() if cache is not None else None
         self._opening = asyncio.Lock()
         self._is_open = False
-        self._most_tokens = max(t.sampling.max_tokens or _UNKNOWN_TOKENS for t in store.record.spec.tasks)
+        self._most_tokens = max(t.sampling.most_tokens for t in store.record.spec.tasks)
         loop = asyncio.get_running_loop()
         self._fault: asyncio.Future[None] = loop.create_future()
         self._no_more: asyncio.Future[None] = loop.create_future()

@@ -22,8 +22,6 @@ from evalkit.types import Event, Generation, Json, ModelSpec, Request
 
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?$")
 _encoder = msgspec.json.Encoder()
-_UNKNOWN_TOKENS = 8_192
-"""What an answer is taken to need where the protocol sets no limit, until the first ones are there."""
 
 
 class OpenAIChatClient:
@@ -91,7 +89,7 @@ class OpenAIChatClient:
         read: Reader[completions.Answer] = functools.partial(
             completions.read, max_repetition=request.sampling.max_repetition
         )
-        most = request.sampling.max_tokens or _UNKNOWN_TOKENS
+        most = request.sampling.most_tokens
         got, attempts, failure = await self._pool.post("/chat/completions", body, read, most)
         if got is None:
             latency_s = time.perf_counter() - started_s

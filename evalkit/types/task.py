@@ -35,6 +35,11 @@ class Sampling:
     max_repetition: int | None = None
     """End an answer whose last so many characters only repeat themselves (`clients.repetition`); None never does."""
 
+    @property
+    def most_tokens(self) -> int:
+        """What an answer may take, for planning until the first ones are there; a guess where nothing limits it."""
+        return self.max_tokens or 8_192
+
     def asked_for(self) -> list[str]:
         """Names of the settings that an endpoint is to apply."""
         own = ("temperature", "top_p", "top_k", "max_tokens", "seed")
