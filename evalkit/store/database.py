@@ -20,6 +20,9 @@ DATABASE = "samples.sqlite"
 COMMIT_EVERY_S = 0.05
 _MAX_QUEUED = 20_000
 
+Change = tuple[tuple[str, tuple[Any, ...]], ...]
+"""Statements with their arguments that are written together or not at all."""
+
 # Samples are keyed in the order in which they are issued, so writing is appending; texts stand in a table of their own,
 # so that counting and estimating never read them.
 TABLES = """
@@ -69,18 +72,21 @@ def connect_reader(folder: Path, name: str = DATABASE) -> sqlite3.Connection:
 
 
 class Writer(threading.Thread):
-    """Group commit: statements queue up and are committed together, at most `COMMIT_EVERY_S` late."""
+    """Group commit: changes queue up and are committed together, at most `COMMIT_EVERY_S` late.
+
+    Where a group does not fit on the disk any more, its changes are written one by one as far as they do.
+    """
 
     def __init__(self, file: Path, tables: str = TABLES) -> None:
         super().__init__(name="store-writer", daemon=True)
-        self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | threading.Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Change | threading.Event | None] = queue.SimpleQueue()
         self._connection = connect(file, tables)
         self._fault: Exception | None = None
         self.start()
 
-    def put(self, sql: str, args: tuple[Any, ...]) -> None:
+    def put(self, *statements: tuple[str, tuple[Any, ...]]) -> None:
         self._raise_fault()
-        self._queue.put((sql, args))
+        self._queue.put(statements)
         if self._queue.qsize() > _MAX_QUEUED:  # the disk is slower than the endpoint: wait for it
             self.flush()
 
@@ -108,25 +114,47 @@ class Writer(threading.Thread):
                 if isinstance(entry, threading.Event):
                     entry.set()
 
-    def _batch(self, entry: tuple[str, tuple[Any, ...]] | threading.Event | None) -> bool:
+    def _batch(self, entry: Change | threading.Event | None) -> bool:
         """Write until the window closes, someone waits, or the end is told; False at the end."""
-        waiting: threading.Event | None = None
+        group: list[Change] = []
         deadline = time.monotonic() + COMMIT_EVERY_S
-        self._connection.execute("BEGIN IMMEDIATE")
-        while True:
-            if entry is None or isinstance(entry, threading.Event):
-                waiting = entry
-                break
-            self._connection.execute(*entry)
+        more = True
+        while more and isinstance(entry, tuple):
+            group.append(entry)
             try:
                 entry = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                self._connection.execute("COMMIT")
-                return True
-        self._connection.execute("COMMIT")
-        if waiting is not None:
-            waiting.set()
-        return waiting is not None
+                more = False
+        try:
+            self._write_what_fits(group)
+        except Exception as fault:
+            self._fault = fault  # known before anybody who waits goes on
+            raise
+        finally:
+            if isinstance(entry, threading.Event):
+                entry.set()
+        return entry is not None
+
+    def _write_what_fits(self, group: list[Change]) -> None:
+        try:
+            self._write(group)
+        except sqlite3.OperationalError:
+            for change in group:
+                self._write([change])
+
+    def _write(self, group: list[Change]) -> None:
+        if not group:
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for change in group:
+                for statement in change:
+                    self._connection.execute(*statement)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     def _raise_fault(self) -> None:
         if self._fault is not None:

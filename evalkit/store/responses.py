@@ -65,4 +65,4 @@ class ResponseCache:
         """Keep an answer; a failure is not kept."""
         if generation.failure is None and not generation.cached:
             body = self._compressor.compress(msgspec.json.encode(generation))
-            self._writer.put("INSERT OR REPLACE INTO responses VALUES(?,?)", (key, body))
+            self._writer.put(("INSERT OR REPLACE INTO responses VALUES(?,?)", (key, body)))

@@ -152,26 +152,26 @@ class RunStore:
         usage, failed = generation.usage, generation.failure is not None
         text = msgspec.json.encode(generation)
         body = self._packer.pack(text)
-        self._put(_PUT_FAILED_GENERATION if failed else _PUT_GENERATION, (*at, body))
-        self._put(
-            _PUT_FAILED_SAMPLE if failed else _PUT_SAMPLE,
-            (
-                *at,
-                int(failed),
-                generation.finish_reason,
-                generation.served_model,
-                usage.prompt_tokens,
-                usage.completion_tokens,
-                usage.reasoning_tokens,
-                int(usage.reasoning_estimated),
-                generation.latency_s,
-                generation.ttft_s,
-                None if generation.cached else time.time(),
-                generation.attempts,
-                int(generation.cached),
-                ", ".join(generation.dropped) or None,
-                None if failed else _text_digest(generation),
-            ),
+        columns = (
+            *at,
+            int(failed),
+            generation.finish_reason,
+            generation.served_model,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.reasoning_tokens,
+            int(usage.reasoning_estimated),
+            generation.latency_s,
+            generation.ttft_s,
+            None if generation.cached else time.time(),
+            generation.attempts,
+            int(generation.cached),
+            ", ".join(generation.dropped) or None,
+            None if failed else _text_digest(generation),
+        )
+        self._require_writer().put(
+            (_PUT_FAILED_GENERATION if failed else _PUT_GENERATION, (*at, body)),
+            (_PUT_FAILED_SAMPLE if failed else _PUT_SAMPLE, columns),
         )
         if (dictionary := self._packer.learn(text)) is not None:
             self._put("INSERT INTO dictionaries VALUES(?,?)", (self._packer.use(dictionary), dictionary))
@@ -346,7 +346,7 @@ class RunStore:
             raise StoreError(f"{self.folder / DATABASE}: {what} is damaged: {fault}") from fault
 
     def _put(self, sql: str, args: tuple[Any, ...]) -> None:
-        self._require_writer().put(sql, args)
+        self._require_writer().put((sql, args))
 
     def _require_writer(self) -> Writer:
         if self._writer is None:
@@ -360,7 +360,8 @@ def _put_items(writer: Writer, task: int, start: int, items: Iterable[Item]) -> 
     position = start
     for item in items:
         body = packer.pack(encode({"messages": item.messages, "target": item.target, "metadata": item.metadata}))
-        writer.put("INSERT OR REPLACE INTO items VALUES(?,?,?,?,?)", (task, position, item.id, item.cluster, body))
+        row = (task, position, item.id, item.cluster, body)
+        writer.put(("INSERT OR REPLACE INTO items VALUES(?,?,?,?,?)", row))
         position += 1
     return position
 
