@@ -286,8 +286,8 @@ def _words(pair: _Pair) -> Judged | None:
 def _spoken(text: str) -> str:
     bare = _ARTICLES.sub("", re.sub(r"\s+", " ", text.replace("{", "").replace("}", "")).strip().lower())
     bare = bare.removeprefix("x = ").removeprefix("x=")
-    inside = re.fullmatch(r"\((.*)\)", bare)
-    return unwrap(inside[1] if inside and "," not in bare else bare)
+    inside = re.fullmatch(r"\((.*)\)|([a-z])\)", bare)
+    return unwrap((inside[1] or inside[2] or "") if inside and "," not in bare else bare)
 
 
 _STEPS: list[tuple[str, Step]] = [

@@ -268,9 +268,9 @@ class _Reader:
             return Node("symbol", ("pi",))
         if text in ("infty", "inf", "infinity", "oo", "Infinity"):
             return INFINITY
-        if len(text) == 1:
+        if len(text) == 1 or text in SYMBOL_COMMANDS:
             return Node("symbol", (self._subscripted(text),))
-        if len(text) <= 3 and text.lower() not in JOINS and not text.istitle():
+        if len(text) == 2 or (len(text) == 3 and not text.istitle()):
             found = Node("symbol", (text[0],))
             for letter in text[1:-1]:
                 found = Node("*", (found, Node("symbol", (letter,))))

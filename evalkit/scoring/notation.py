@@ -63,7 +63,6 @@ def plain_characters(text: str) -> str:
     return "".join([c if c < "\x80" else _ascii(c) for c in text]).replace("\0", "")
 
 
-_BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 _NOISE = re.compile(
     r"\\(?:displaystyle|textstyle|scriptstyle|limits|left\s*\.|right\s*\.|left|right|[bB]igg?[lrm]?|middle|nolimits"
     r"|hspace\*?\{[^{}]*\}|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\*?\{[^{}]*\})(?![A-Za-z])|(?<!\\)\\[()\[\]]|\$"
@@ -71,12 +70,10 @@ _NOISE = re.compile(
 _SPACES = re.compile(
     r"(?:(?<!\\)\\[;: ]|\\(?:quad|qquad|thinspace|enspace|space)(?![A-Za-z])|(?<!\\)\\$|[~\s]|(?<!\\)\\\n)+"
 )
-_FONT = re.compile(
-    r"\\(?:mathbf|mathit|mathsf|mathtt|mathcal|boldsymbol|bm|bold|mathnormal|mathstrut|pmb|vec|hat|bar|ensuremath"
-    r"|underline|boxed|fbox|framebox|colorbox\{\w*\}|textcolor\{\w*\}|color\{\w*\})\s*" + _BRACES
-)
-_WORDS = re.compile(
-    r"\\(?:text|textrm|textbf|textit|textnormal|textsf|texttt|mbox|hbox|emph|mathrm|rm|operatorname\*?)\s*" + _BRACES
+_WRAPPER = re.compile(
+    r"\\(?:(?P<words>text|textrm|textbf|textit|textnormal|textsf|texttt|mbox|hbox|emph|mathrm|rm|operatorname\*?)"
+    r"|mathbf|mathit|mathsf|mathtt|mathcal|boldsymbol|bm|bold|mathnormal|pmb|vec|hat|bar|ensuremath|underline|boxed"
+    r"|fbox|framebox|colorbox\{\w*\}|textcolor\{\w*\}|color\{\w*\})\s*\{"
 )
 _SEPARATOR = re.compile(
     r"(?<=\d)(?:\{,\}|,?\\[!,]|,\\ |\\ (?!\\)|\{\\,\}|~)\s*(?=\d{3}(?!\d))|(?<=\d)\s(?=\d{3}(?:\s\d{3})*(?![\d/]))"
@@ -84,6 +81,7 @@ _SEPARATOR = re.compile(
 _TIGHT = re.compile(r"(?<!\\)\\[!,]")
 _REPEATING = re.compile(r"(?<!\d)(\d{0,30})\.(\d{0,30})(?:\\(?:overline|bar|dot)\{(\d+)\}|\((\d+)\))")
 _ELLIPSIS = re.compile(r"(?<!\d)(\d{0,30})\.(\d{0,30}?)(\d{1,6}?)\3{2,}\d{0,5}(?:\.{3}|\\[lc]?dots)")
+_BRACE = re.compile(r"\\\\.|[{}]", re.DOTALL)
 _MARKS = " \t\n*`\"'"
 
 
@@ -109,19 +107,43 @@ def tidy(text: str) -> str:
         text = _SEPARATOR.sub("", text)
         text = _TIGHT.sub(" ", text) if r"\," in text else text.replace(r"\!", "")
         text = _NOISE.sub(" ", text).replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&")
+        text = text.replace(r"\degree", r"^\circ ")
         if "overline" in text or "dot" in text or r"\bar" in text:
             text = _ELLIPSIS.sub(_ellipsis, _REPEATING.sub(_repeating, text))
-        for _ in range(4):
-            before = text
-            text = _WORDS.sub(lambda m: f" {m[1]} ", _FONT.sub(lambda m: f"{{{m[1]}}}", text))
-            if text == before:
-                break
+        text = _unwrapped(text)
     elif "..." in text or ".(" in text or ")" in text:
         text = _ELLIPSIS.sub(_ellipsis, _REPEATING.sub(_repeating, text) if re.search(r"\.\d*\(\d+\)$", text) else text)
         text = _SEPARATOR.sub("", text)
     else:
         text = _SEPARATOR.sub("", text)
     return unwrap(_SPACES.sub(" ", text))
+
+
+def closing_brace(text: str, start: int, end: int) -> int:
+    """Where the group that opens at `start` closes; -1 if it does not before `end`."""
+    depth = 0
+    for brace in _BRACE.finditer(text, start, end):
+        if brace.group() == "{":
+            depth += 1
+        elif brace.group() == "}":
+            depth -= 1
+            if depth == 0:
+                return brace.start()
+    return -1
+
+
+def _unwrapped(text: str) -> str:
+    """Without fonts and boxes; words that TeX sets upright stand bare between spaces."""
+    position = 0
+    while (found := _WRAPPER.search(text, position)) is not None:
+        position = found.start()
+        end = closing_brace(text, found.end() - 1, len(text))
+        if end < 0:
+            text = text[:position] + text[found.end() - 1 :]
+            continue
+        inner = text[found.end() : end]
+        text = text[:position] + (f" {inner} " if found["words"] else f"{{{inner}}}") + text[end + 1 :]
+    return text
 
 
 def _repeating(found: re.Match[str]) -> str:

@@ -17,6 +17,9 @@ _PLAIN = re.compile(rf"([+-]?) ?({_INTEGER}(?:\.\d*)?|\.\d+)(?:\s*/\s*({_INTEGER
 _IN_TEXT = re.compile(rf"(?<![\w.])(?:(?<![\d)])[-+])?(?:{_INTEGER}(?:\.\d+)?|\.\d+)(?:/\d+)?(?![\d/])")
 _EUROPEAN = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,\d+)")
 _DIGITS = re.compile(r"\d")
+_GLUED = re.compile(r"\d([A-Za-z]{1,3})(?![A-Za-z])")
+_FACTOR = re.compile(r"\d\s+([A-Za-z])(?![A-Za-z.])")
+_FORMULA = re.compile(r"[*^_\\=<>+|]")
 
 SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _UNITS = dict(
@@ -28,6 +31,11 @@ _UNITS = dict(
     )
 )
 _TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+SHORT_UNITS = frozenset(
+    "km m cm mm mi ft in yd kg g mg lb lbs oz s h hr hrs min ms L l mL ml J kJ N W kW V A K C F Pa Hz mph sec rad dB eV T "
+    "mol kmh kph rpm USD EUR GBP am pm AM PM th st nd rd k".split()
+)
+"""Symbols of units: what may follow a value even without a space."""
 CHANGES = frozenset(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh eighth eighths ninth "
     "tenth tenths hundredth hundredths thousandth thousandths plus minus over divided times mod modulo squared cubed "
@@ -63,7 +71,9 @@ def european_number(text: str) -> Fraction | None:
 
 def only_number(phrase: str) -> Fraction | None:
     """The number of a phrase that names no other and no word that changes it: `18 dollars every day`."""
-    if len(phrase) > MAX_DIGITS:
+    if len(phrase) > MAX_DIGITS or _FORMULA.search(phrase):
+        return None
+    if any(u not in SHORT_UNITS for u in _GLUED.findall(phrase) + _FACTOR.findall(phrase) if u != "a"):
         return None
     words = re.findall(r"[a-z]+", phrase.lower())
     if not _DIGITS.search(phrase):

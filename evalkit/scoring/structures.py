@@ -47,6 +47,8 @@ class _Comparison:
 
     def equal(self, target: Node, answer: Node) -> Outcome:
         target, answer = plain(target), plain(answer)
+        if target.op != "relation" and (said := _said(answer)) is not None:
+            answer = plain(said)
         if _is_region(target) or _is_region(answer):
             found = self._regions(target, answer)
             if found is not None:
@@ -60,6 +62,8 @@ class _Comparison:
             return self._many(target, answer, wanted or [target], given or [answer])
         if target.op == "word" or answer.op == "word":
             return Outcome(target == answer, "words")
+        if answer.op == "mod" and target.op != "mod":
+            answer = answer.args[0]
         if target.op == answer.op in ("mod", "prime", "group", "based", "determinant"):
             return Outcome(self._alike(target.args, answer.args), target.op)
         return Outcome(self.same(target, answer), "identity" if symbols(target) else "value")
@@ -239,6 +243,16 @@ def _named(node: Node) -> tuple[Node, Node] | None:
     if _is_name(right) and right.op == "symbol" and not symbols(left) & symbols(right):
         return right, left
     return None
+
+
+def _said(node: Node) -> Node | None:
+    """The value of `a + b = 5`: what an equation says of its left side."""
+    if node.op != "relation" or node.args[1:2] != ("=",) or len(node.args) != 3:
+        return None
+    left, right = node.args[0], node.args[2]
+    if _is_name(left) or (left.op == "group" and all(_is_name(n) for n in left.args[2:])):
+        return right
+    return right if symbols(left) and not symbols(right) else None
 
 
 def _is_name(node: Node) -> bool:

@@ -43,6 +43,7 @@ FUNCTIONS = frozenset(
     "sin cos tan cot sec csc arcsin arccos arctan arccot asin acos atan sinh cosh tanh coth log ln lg exp sqrt abs cbrt "
     "max min gcd lcm det Re Im floor ceil arg".split()
 )
+_GLUED = re.compile(r"([A-Za-z]{1,2})(sin|cos|tan|ln|log|exp|sqrt)")
 SYMBOL_COMMANDS = frozenset(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma tau phi "
     "varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega ell hbar".split()
@@ -75,8 +76,12 @@ def tokens(text: str) -> list[tuple[str, str]]:
                 break
             raise NotRead(f"unknown character {text[position:].strip()[:1]!r}")
         kind = token.lastgroup or ""
-        found.append((kind, token[kind]))
+        read = token[kind]
         position = token.end()
+        if kind == "word" and (glued := _GLUED.fullmatch(read)) and read not in FUNCTIONS:
+            found.append((kind, glued[1]))
+            read = glued[2]
+        found.append((kind, read))
         if len(found) > MAX_TOKENS:
             raise NotRead("too many symbols")
     if not found:

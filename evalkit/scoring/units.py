@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from evalkit.scoring.numbers import CHANGES, SCALES
+from evalkit.scoring.numbers import CHANGES, SCALES, SHORT_UNITS
 from evalkit.scoring.symbols import FUNCTIONS
 
 _SYMBOLS = {
@@ -23,8 +23,6 @@ _SYMBOLS = {
     "dollar": "dollar", "cent": "cent", "usd": "dollar", "euro": "euro", "degree": "degree",
 }  # fmt: skip
 """Units that are told apart where target and answer both name one."""
-_SHORT = frozenset("km m cm mm mi ft in yd kg g mg lb lbs oz s h hr hrs min ms L l mL ml J kJ N W kW V A K C F Pa Hz mph "
-                   "sec rad dB eV T mol kmh kph rpm USD EUR GBP am pm AM PM".split())  # fmt: skip
 _LAST = re.compile(r"(?P<word>[A-Za-z]+)\.?(?:\s*\^\s*\{?\s*-?\d\s*\}?|\d(?![\d.]))?$")
 _LEADING = re.compile(
     r"^(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|just|a total of|total|is|are|US|USD|Rs\.?|RM|HK"
@@ -75,7 +73,7 @@ def _without_words(text: str) -> Measured | None:
         word = found["word"]
         if start and rest[start - 1] == "\\":
             break
-        if (len(word) == 1 or word in _KEPT) and word not in _SHORT and word not in ("a", "A"):
+        if (len(word) == 1 or word in _KEPT) and word not in SHORT_UNITS and word not in ("a", "A"):
             break
         words.insert(0, word)
         rest = rest[:start].rstrip()
@@ -84,7 +82,7 @@ def _without_words(text: str) -> Measured | None:
         return None
     lowered = [w.lower() for w in words]
     glued = text[len(rest) : len(rest) + 1].isalpha()
-    if glued and words[0] not in _SHORT and len(words[0]) < 4:
+    if glued and words[0] not in SHORT_UNITS and len(words[0]) < 4:
         return None
     scale = 1
     if lowered[0] in SCALES:
