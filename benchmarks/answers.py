@@ -1,5 +1,5 @@
-r"""Answers as models and benchmarks give them: an expression, or a list, tuple, set, interval, matrix, equation, text of
-them, read from a gold and written in a style. As with `expressions`, whatever could be misread is `Unsure`.
+r"""Answers as models and benchmarks give them: an expression, or a list, tuple, set, interval, matrix or equation of
+them, or text; read from a gold and written in a style. As with `expressions`, whatever could be misread is `Unsure`.
 """
 
 from __future__ import annotations
@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from expressions import TEX, Node, Style, Unsure, read, write
+from expressions import Node, Unsure, read
+from styles import TEX, Style, write
 
 _UNIT = r"\\(?:text|mbox|mathrm)\s*\{\s*(?P<unit>[A-Za-z][A-Za-z ]*)\}(?:\^\{?(?P<power>[23])\}?)?"
 _OPEN, _CLOSE = "([{", ")]}"
@@ -59,7 +60,7 @@ def understand(gold: str) -> Answer:
 
 
 def _number(text: str) -> Answer | None:
-    whole = re.sub(r",(?:\\!|\s|\{\})*|\{,\}", ",", text)
+    whole = re.sub(r",\\!\s*|\{,\}", ",", text)
     if re.fullmatch(r"-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?", whole):
         return Answer("expr", read(whole.replace(",", "")))
     program = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)e([+-]?\d+)", text)
@@ -71,7 +72,9 @@ def _words(text: str) -> Answer | None:
     words = (inner[1] if inner else text).strip()
     if re.fullmatch(r"\(?[A-H]\)?", words) and (inner or len(words) == 1):
         return Answer("choice", text=words.strip("()"))
-    if re.fullmatch(r"[A-Z]?[a-z]{3,}(?: [A-Za-z]+){0,5}", words) or (inner and re.fullmatch(r"[A-Za-z ]{2,}", words)):
+    if re.fullmatch(r"Yes|No|[A-Z]?[a-z]{3,}(?: [A-Za-z]+){0,5}", words) or (
+        inner and re.fullmatch(r"[A-Za-z ]{2,}", words)
+    ):
         return Answer("text", text=words)
     if inner:
         raise Unsure("words")
@@ -122,7 +125,8 @@ def _relation(text: str) -> Answer | None:
         return None
     left, right = (side.strip() for side in text.split("="))
     if re.fullmatch(r"[a-zA-Z](?:_\w)?|[a-zA-Z]\([a-z]\)", left) and "," not in right:
-        return Answer("assign", text=left, parts=(understand(right),))
+        inner = understand(right)
+        return Answer("assign", text=left, parts=(Answer("expr", read(right)) if inner.kind == "choice" else inner,))
     return Answer("equation", parts=(Answer("expr", read(left)), Answer("expr", read(right))))
 
 

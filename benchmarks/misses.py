@@ -1,4 +1,4 @@
-"""Near misses: answers that look like the gold and are other answers. Each expression is checked to have another value."""
+"""Near misses: answers that look like the gold and are others. Each expression is checked to have another value."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from answers import Answer, express
-from expressions import PYTHON, TEX, Node, Unsure, letters, number, points, rational, same, value, write
+from expressions import Node, Unsure, letters, number, points, rational, read, same, value
+from styles import PYTHON, TEX, write
 
 Named = list[tuple[str, str]]
 _OTHER_WORDS = ("Theodora", "west", "odd", "hyperbola", "increasing", "Tuesday")
@@ -42,7 +43,11 @@ def _expression(node: Node) -> Named:
 
 
 def changed(node: Node) -> Iterator[tuple[str, Node]]:
-    """Trees of another value; none for an expression with `±`, whose two values could come out the same."""
+    """Trees of another value. Few for an expression with `±`, whose two values could come out the same, and none for
+    one with constants that may be anything.
+    """
+    if any(re.fullmatch(r"[cCkK](?:_\w)?|[A-Z]_\w", name) for name in letters(node)):
+        return
     for name, other in _changes(node):
         if any(n.kind == "pm" for _, n in node.walk()):
             if name == "digit":
@@ -88,14 +93,17 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
             case "sym" if inner.text == "i":
                 yield "i-dropped", node.put(path, number(1))
             case "sym" if inner.text not in ("e",):
-                other = next(n for n in ("x", "y", "n", "k") if n not in letters(node))
+                other = next(n for n in ("x", "y", "n", "k") if n not in {name.lower() for name in letters(node)})
                 yield "other-letter", _renamed(node, inner.text, other)
             case "call":
                 names = {"sin": "cos", "cos": "sin", "tan": "cot", "cot": "tan", "ln": "sin", "log": "sin"}
                 if inner.text in names:
                     yield "other-function", node.put(path, replace(inner, text=names[inner.text]))
     if not letters(node):
-        yield "times-ten", Node("mul", (number(10), node)) if rational(node) is None else number((rational(node) or 0) * 10)
+        yield (
+            "times-ten",
+            Node("mul", (number(10), node)) if rational(node) is None else number((rational(node) or 0) * 10),
+        )
         yield "twice", Node("mul", (number(2), node)) if rational(node) is None else number((rational(node) or 0) * 2)
 
 
@@ -136,7 +144,8 @@ def _rounded(node: Node) -> Named:
         return []
     if isinstance(whole, mpmath.mpc) or not 1e-2 < abs(whole) < 1e9:
         return []
-    return [("rounded-2", f"{float(whole):.2f}"), ("rounded-3", f"{float(whole):.3f}")]
+    rounded = [("rounded-2", f"{float(whole):.2f}"), ("rounded-3", f"{float(whole):.3f}")]
+    return [(name, text) for name, text in rounded if not _like(node, read(text))]
 
 
 def _primes(value: int) -> Iterator[int]:

@@ -2,9 +2,10 @@
 
     python benchmarks/pairs.py --data-dir DIR --task math500 --output pairs.jsonl
 
-A row is `{id, target, question, kind, label}` with `prediction` (a bare answer) or `output` (all that a model wrote); the
-label is 1 (right), 0 (wrong) or null (there is no answer: it must get no value). A label is what mathematics says, checked at three points in 40 digits by a reader of its own (`expressions`); what it is not
-sure of is left out. Everything is deterministic.
+A row is `{id, target, question, kind, label}` with `prediction` (a bare answer) or `output` (all that a model wrote).
+The label is 1 (right), 0 (wrong) or null (there is no answer: it must get no value); it is what mathematics says,
+checked at three points by a reader of its own (`expressions`), and what that is not sure of is left out. Everything is
+deterministic.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from misses import misses
 from notations import notations
 from outputs import outputs
 
-__all__ = ["TASKS", "golds", "outputs", "pairs", "perturbed", "rewrites"]
+__all__ = ["TASKS", "golds", "outputs", "pairs", "perturbed", "rewrites", "wrapped"]
 
 
 def rewrites(gold: str, question: str = "") -> list[tuple[str, str]]:
@@ -32,7 +33,7 @@ def rewrites(gold: str, question: str = "") -> list[tuple[str, str]]:
         found = notations(understand(gold), question)
     except Unsure:
         found = []
-    return _distinct([("gold", gold), *found, *_wrapped(gold)])
+    return _distinct([("gold", gold), *found, *wrapped(gold)])
 
 
 def perturbed(gold: str) -> list[tuple[str, str]]:
@@ -43,10 +44,10 @@ def perturbed(gold: str) -> list[tuple[str, str]]:
         return []
 
 
-def _wrapped(gold: str) -> list[tuple[str, str]]:
+def wrapped(gold: str) -> list[tuple[str, str]]:
     """What may be put around any text."""
     text = gold.strip()
-    if "$" in text.replace(r"\$", "") or re.search(r"[a-z]{4,} [a-z]", text) or text != gold:
+    if "$" in text.replace(r"\$", "") or re.search(r"[A-Za-z]{2,} [a-z]{2,}", text) or text != gold:
         return [("full-stop", f"{text}.")] if text[-1:] == "$" else []
     return [
         ("full-stop", f"{text}."),
@@ -133,8 +134,10 @@ def pairs(item: tuple[str, str, str], per_gold: int = 8) -> list[dict[str, Any]]
     def some(found: list[Any], count: int) -> list[Any]:
         return found if len(found) <= count else [found[i] for i in sorted(made.sample(range(len(found)), count))]
 
-    right, wrong = rewrites(gold, question), perturbed(gold)
-    rows = [(kind, {"prediction": text}, 1) for kind, text in some(right, per_gold)]
+    around = wrapped(gold)
+    right, wrong = [one for one in rewrites(gold, question) if one not in around], perturbed(gold)
+    chosen = some(right, per_gold - per_gold // 4) + some(around, per_gold // 4)
+    rows = [(kind, {"prediction": text}, 1) for kind, text in chosen]
     rows += [(f"not-{kind}", {"prediction": text}, 0) for kind, text in some(wrong, per_gold)]
     rows += _whole(gold, "", 1, some(outputs(gold, made.getrandbits(32)), 3))
     if wrong:
@@ -157,7 +160,9 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--task", action="append", choices=sorted(TASKS), required=True, help="may be repeated")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--per-gold", type=int, default=8, help="rewrites of one gold, and perturbations of it, at most")
+    parser.add_argument(
+        "--per-gold", type=int, default=8, help="rewrites of one gold, and perturbations of it, at most"
+    )
     parser.add_argument("--golds", type=int, help="so many of a task's distinct golds, drawn with a fixed seed")
     args = parser.parse_args()
     with args.output.open("w", encoding="utf-8") as out:
