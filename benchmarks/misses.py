@@ -89,9 +89,9 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
             case "root":
                 yield "root-dropped", node.put(path, inner.args[0])
             case "sym" if inner.text == "pi":
-                yield "pi-dropped", node.put(path, number(1))
+                yield "pi-dropped", _without_ones(node.put(path, number(1)))
             case "sym" if inner.text == "i":
-                yield "i-dropped", node.put(path, number(1))
+                yield "i-dropped", _without_ones(node.put(path, number(1)))
             case "sym" if inner.text not in ("e",):
                 other = next(n for n in ("x", "y", "n", "k") if n not in {name.lower() for name in letters(node)})
                 yield "other-letter", _renamed(node, inner.text, other)
@@ -105,6 +105,14 @@ def _changes(node: Node) -> Iterator[tuple[str, Node]]:
             Node("mul", (number(10), node)) if rational(node) is None else number((rational(node) or 0) * 10),
         )
         yield "twice", Node("mul", (number(2), node)) if rational(node) is None else number((rational(node) or 0) * 2)
+
+
+def _without_ones(node: Node) -> Node:
+    args = tuple(_without_ones(a) for a in node.args)
+    if node.kind != "mul":
+        return replace(node, args=args)
+    factors = tuple(a for a in args if a != number(1)) or args[:1]
+    return factors[0] if len(factors) == 1 else replace(node, args=factors)
 
 
 def _renamed(node: Node, old: str, new: str) -> Node:

@@ -26,7 +26,9 @@ _AHEAD = 8
 
 
 class BadRow(Exception):
-    """A line that is no row; the message says what is missing."""
+    """A line that is no row; the message says why, `name` is its id if it has one."""
+
+    name: Json = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class Graded:
     """A row's result."""
 
     id: Json
+    """Its own, or the number of its line."""
+    number: int
     score: Score
     label: Json = None
     bad: bool = False
@@ -74,16 +78,20 @@ def parse_row(line: bytes, number: int) -> Row:
         raise BadRow(f"not JSON: {fault}") from None
     if not isinstance(fields, dict):
         raise BadRow("not an object")
+    try:
+        return make_row(fields, fields.get("id", number))
+    except BadRow as fault:
+        fault.name = fields.get("id")
+        raise
+
+
+def make_row(fields: Mapping[str, Json], name: Json) -> Row:
+    """A row from its fields; raises `BadRow` where one is missing or of a wrong type."""
     if "target" not in fields:
         raise BadRow("no field target")
     texts = [name for name in _TEXTS if name in fields]
     if len(texts) != 1:
         raise BadRow("both prediction and output" if texts else "neither prediction nor output")
-    return make_row(fields, fields.get("id", number))
-
-
-def make_row(fields: Mapping[str, Json], name: Json) -> Row:
-    """A row from its fields; raises `BadRow` for one that has a wrong type."""
     metadata, args = fields.get("metadata") or {}, fields.get("args") or {}
     if not isinstance(metadata, dict) or not isinstance(args, dict):
         raise BadRow("metadata and args must be objects")
@@ -166,12 +174,13 @@ class Grader:
         try:
             row = parse_row(line, number)
         except BadRow as fault:
-            return Graded(id=number, score=self._errored(f"line {number}: {fault}"), bad=True)
+            name = number if fault.name is None else fault.name
+            return Graded(id=name, number=number, score=self._errored(str(fault)), bad=True)
         try:
-            return Graded(id=row.id, score=self.grade(row), label=row.label)
+            return Graded(id=row.id, number=number, score=self.grade(row), label=row.label)
         except Exception as fault:  # the boundary of a row: whatever a scorer does with it, the others are graded
-            reason = f"line {number}: {type(fault).__name__}: {fault}"
-            return Graded(id=row.id, score=self._errored(reason), label=row.label, bad=True)
+            score = self._errored(f"{type(fault).__name__}: {fault}")
+            return Graded(id=row.id, number=number, score=score, label=row.label, bad=True)
 
     def _errored(self, reason: str) -> Score:
         return Score(status=Status.ERRORED, reason=reason, scorer=self._name)

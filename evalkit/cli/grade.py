@@ -109,7 +109,7 @@ def _grade_file(grader: Grader, source: Path, sink: Path | None, diff: Path | No
             out.write(_line(graded))
             tally.add(graded)
             if graded.bad:
-                note(f"{source}: {graded.score.reason}")
+                note(f"{source}:{graded.number}: {graded.score.reason}")
             flip = earlier.flip(graded) if earlier is not None else None
             if flip is not None:
                 n_flips += 1
