@@ -2,7 +2,7 @@
 
 Golds come from the benchmarks in about the proportion of their items (gsm8k and aime: integers; math500;
 olympiadbench), one pair of each, right three times out of five, in a notation drawn with a fixed seed (`pairs.py`).
-Each grader runs in a process of its own over all pairs, after one that starts its workers and imports its libraries. CPU
+Each grader runs in a process of its own, after a pair that starts its workers and imports its libraries. CPU
 counts worker processes; evalkit's caches of texts are emptied before each pair unless `--cache` is given. lm-eval's
 Minerva grader needs an older ANTLR than math-verify does: `pip install --target DIR antlr4-python3-runtime==4.11.1` and
 `--antlr DIR`; without it, it is left out.
