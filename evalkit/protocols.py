@@ -73,8 +73,8 @@ class GradesAnswers(Protocol):
 class Explains(Protocol):
     """What a scorer may also do: tell how it came to a score."""
 
-    def explain(self, item: Item, generation: Generation) -> list[tuple[str, str]]:
-        """(step, outcome) of everything that was tried, in order."""
+    def explain(self, item: Item, generation: Generation, bare: bool = False) -> list[tuple[str, str]]:
+        """(step, outcome) of everything that was tried, in order; `bare` if the text is the answer and nothing else."""
 
 
 class ItemSource(Protocol):

@@ -59,8 +59,8 @@ class Parrot:
     def grade_answer(self, item: Item, answer: str) -> Score:
         return Score(status=Status.SCORED, value=float(answer == item.target), answer=answer, step="bare")
 
-    def explain(self, item: Item, generation: Generation) -> list[tuple[str, str]]:
-        return [("boxed", "nothing"), ("text", f"{generation.answer} against {item.target}")]
+    def explain(self, item: Item, generation: Generation, bare: bool = False) -> list[tuple[str, str]]:
+        return [("boxed", "nothing"), ("text", f"{generation.answer} against {item.target}")][not bare :]
 
     def close(self) -> None:
         pass
@@ -83,6 +83,8 @@ def test_one_answer(cli: Cli) -> None:
 def test_explain_shows_the_path(cli: Cli, parrot: None) -> None:
     shown = cli("grade", "--scorer", "parrot", "--target", "18", "--answer", "19", "--explain").out
     assert "step:    bare" in shown and "  boxed  nothing\n  text   19 against 18\n" in shown
+    searched = ("--scorer", "parrot", "--target", "18", "--output-text", "19", "--explain")
+    assert "boxed" not in cli("grade", *searched).out
     asked = cli("grade", "--scorer", "parrot", "--target", "18", "--answer", "19", "--explain", "--json").json
     assert asked["path"] == [["boxed", "nothing"], ["text", "19 against 18"]]
     assert cli("grade", "--scorer", "exact", "--target", "18", "--output-text", "answer: 18", "--explain").code == 0

@@ -75,7 +75,9 @@ def grade(
 def _grade_one(grader: Grader, row: Row, explain: bool, as_json: bool) -> None:
     score = grader.grade(row)
     scorer = grader.scorer_for(row.args)
-    path = scorer.explain(row.item, row.generation) if explain and isinstance(scorer, Explains) else []
+    path = []
+    if explain and isinstance(scorer, Explains):
+        path = scorer.explain(row.item, row.generation, bare=row.prediction is not None)
     if as_json:
         shown: dict[str, Json] = _shown(score)
         print_json({**shown, "path": [list(step) for step in path]} if explain else shown)
