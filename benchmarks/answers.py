@@ -87,6 +87,8 @@ def _based(text: str) -> Answer | None:
 
 
 def _quantity(text: str) -> Answer | None:
+    if re.search(r"\\[;,: ]\s*(?:m|s|h|g|N|J|V|W|K)(?:\^\{?\d\}?)?$", text):
+        raise Unsure("a letter that could be a unit")
     if text.startswith(r"\$"):
         inner = understand(text[2:].strip())
         return Answer("quantity", text="$", parts=(inner,)) if inner.kind == "expr" else None

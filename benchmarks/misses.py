@@ -12,6 +12,8 @@ from styles import PYTHON, TEX, write
 
 Named = list[tuple[str, str]]
 _OTHER_WORDS = ("Theodora", "west", "odd", "hyperbola", "increasing", "Tuesday")
+_MEASURES = frozenset({"cm", "inches", "feet", "meters", "miles", "cents", "degrees", "hours", "minutes", "seconds"})
+"""Units that are a part of the answer; what is counted, such as students, only repeats the question."""
 _ANTONYMS = {"even": "odd", "east": "west", "yes": "no", "true": "false", "ellipse": "hyperbola", "north": "south"}
 
 
@@ -212,7 +214,7 @@ def _parts(answer: Answer) -> Iterable[tuple[str, Answer]]:
         turned = tuple(parts[row * width + column] for column in range(width) for row in range(width))
         if [express(p) for p in turned] != [express(p) for p in parts] and not _any_equal(parts):
             yield "matrix-transposed", replace(answer, parts=turned)
-    if answer.kind == "quantity" and answer.text not in "$%°":
+    if answer.kind == "quantity" and answer.text in _MEASURES:
         other = "miles" if answer.text != "miles" else "seconds"
         yield "other-unit", replace(answer, text=other)
 

@@ -169,6 +169,8 @@ def _collection(answer: Answer, question: str) -> Named:
         ("listed-tight", ",".join(parts)),
         ("listed-dollars", f"${'$, $'.join(turned)}$"),
     ]
+    if len(parts) < 2:
+        return found
     found += [("listed-and", rf"{', '.join(turned[:-1])} \text{{ and }} {turned[-1]}")]
     found += [("listed-and-plain", f"{', '.join(turned[:-1])} and {turned[-1]}")]
     if len(set(parts)) == len(parts) and not _ordered(answer, question):

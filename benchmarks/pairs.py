@@ -139,7 +139,8 @@ def pairs(item: tuple[str, str, str], per_gold: int = 8) -> list[dict[str, Any]]
     chosen = some(right, per_gold - per_gold // 4) + some(around, per_gold // 4)
     rows = [(kind, {"prediction": text}, 1) for kind, text in chosen]
     rows += [(f"not-{kind}", {"prediction": text}, 0) for kind, text in some(wrong, per_gold)]
-    rows += _whole(gold, "", 1, some(outputs(gold, made.getrandbits(32)), 3))
+    if len(gold) < 200 and "\n" not in gold and not re.search(r"[a-z]{3,} (?:[a-z]+|\$|\d)", gold):
+        rows += _whole(gold, "", 1, some(outputs(gold, made.getrandbits(32)), 3))
     if wrong:
         kind, text = made.choice(wrong)
         rows += _whole(text, f"not-{kind}/", 0, some(outputs(text, made.getrandbits(32)), 2))
