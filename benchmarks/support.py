@@ -30,7 +30,7 @@ filter_list:
 metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}]
 metadata: {{version: 1.0}}
 """
-_LOADED = ("aiohttp", "msgspec", "numpy", "uvloop", "lm-eval")
+_LOADED = ("aiohttp", "msgspec", "numpy", "uvloop", "lm-eval", "math-verify", "sympy")
 
 
 class Endpoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from evalkit.types import DatasetSpec, Event, Generation, Item, Json, Leaderboard, Request, Score
 
@@ -59,6 +59,22 @@ class Scorer(Protocol):
 
     def close(self) -> None:
         """Stop workers."""
+
+
+@runtime_checkable
+class GradesAnswers(Protocol):
+    """What a scorer may also do: grade an answer that stands alone."""
+
+    def grade_answer(self, item: Item, answer: str) -> Score:
+        """Grade a bare answer. It may itself hold a box, dollar signs, a unit or words; prose is not searched."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """What a scorer may also do: tell how it came to a score."""
+
+    def explain(self, item: Item, generation: Generation, bare: bool = False) -> list[tuple[str, str]]:
+        """(step, outcome) of everything that was tried, in order; `bare` if the text is the answer and nothing else."""
 
 
 class ItemSource(Protocol):

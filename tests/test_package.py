@@ -65,7 +65,7 @@ LAYERS = [
     {"tasks"},
     {"clients", "scoring", "store", "stats", "references", "boards"},
     {"audit", "budget"},
-    {"planning", "runner", "rescore", "summary"},
+    {"planning", "runner", "rescore", "grading", "summary"},
     {"comparison", "execution"},
     {"leaderboard"},
     {"report"},

@@ -1,0 +1,272 @@
+"""Grade rows of a file: `{id, target, prediction}` or `{id, target, output}`, one result for each, in their order.
+
+`prediction` is a bare answer, which nothing is searched for. `output` is all that a model wrote, its reasoning
+included; `reasoning`, `reasoning_closed` and `finish_reason` say what an endpoint said beside it. `choices` and
+`question` are what the item asked; `metadata` and `args` are what the scorer needs besides, as in a task file.
+A row that cannot be graded gets the status `errored` and the reason: no row ends the file.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from evalkit.clients import reasoning
+from evalkit.codec import convert
+from evalkit.protocols import GradesAnswers, Scorer
+from evalkit.registry import SCORERS
+from evalkit.types import Failure, Generation, Item, Json, Score, Status
+
+_TEXTS = ("prediction", "output")
+_AHEAD = 8
+"""Rows a thread is ahead of the one whose result is written next."""
+
+
+class BadRow(Exception):
+    """A line that is no row; the message says why, `name` is its id if it has one."""
+
+    name: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One thing to grade."""
+
+    id: Json
+    item: Item
+    generation: Generation
+    prediction: str | None
+    """The bare answer, if it is one."""
+    args: Mapping[str, Json] = field(default_factory=dict)
+    label: Json = None
+    """What somebody else says of it: 1 or 0, if anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graded:
+    """A row's result."""
+
+    id: Json
+    """Its own, or the number of its line."""
+    number: int
+    score: Score
+    label: Json = None
+    bad: bool = False
+    """Whether it could not be graded at all."""
+
+    def line(self) -> dict[str, Json]:
+        """What stands in the file of results."""
+        score = self.score
+        return {
+            "id": self.id,
+            "status": score.status.value,
+            "value": score.value,
+            "answer": score.answer,
+            "step": score.step,
+            "reason": score.reason,
+        }
+
+
+def parse_row(line: bytes, number: int) -> Row:
+    """The row on a line of a file; raises `BadRow`."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as fault:
+        raise BadRow(f"not JSON: {fault}") from None
+    if not isinstance(fields, dict):
+        raise BadRow("not an object")
+    try:
+        return make_row(fields, fields.get("id", number))
+    except BadRow as fault:
+        fault.name = fields.get("id")
+        raise
+
+
+def make_row(fields: Mapping[str, Json], name: Json) -> Row:
+    """A row from its fields; raises `BadRow` where one is missing or of a wrong type."""
+    if "target" not in fields:
+        raise BadRow("no field target")
+    texts = [name for name in _TEXTS if name in fields]
+    if len(texts) != 1:
+        raise BadRow("both prediction and output" if texts else "neither prediction nor output")
+    metadata, args = fields.get("metadata") or {}, fields.get("args") or {}
+    if not isinstance(metadata, dict) or not isinstance(args, dict):
+        raise BadRow("metadata and args must be objects")
+    if "choices" in fields:
+        metadata = {**metadata, "choices": fields["choices"]}
+    question = fields.get("question")
+    messages = (("user", str(question)),) if question else ()
+    prediction = fields.get("prediction")
+    return Row(
+        id=name,
+        item=Item(id=str(name), messages=messages, target=fields["target"], metadata=metadata),
+        generation=_generation(fields),
+        prediction=None if prediction is None else str(prediction),
+        args=args,
+        label=fields.get("label"),
+    )
+
+
+def _generation(fields: Mapping[str, Json]) -> Generation:
+    text, trace = fields.get("output"), fields.get("reasoning") or ""
+    if text is None:
+        text = "" if fields.get("prediction") is None else str(fields["prediction"])
+        return Generation(answer=text, finish_reason=fields.get("finish_reason"))
+    if not isinstance(text, str) or not isinstance(trace, str):
+        raise BadRow("output and reasoning must be texts")
+    trace, answer, closed = reasoning.split(text, trace)
+    try:
+        failure = convert(fields["failure"], Failure) if fields.get("failure") else None
+    except ValueError as fault:
+        raise BadRow(f"failure: {fault}") from None
+    return Generation(
+        answer=answer,
+        reasoning=trace,
+        reasoning_closed=closed and fields.get("reasoning_closed", True) is not False,
+        finish_reason=fields.get("finish_reason"),
+        failure=failure,
+    )
+
+
+class Grader:
+    """Grades rows with one scorer; a row with `args` of its own gets one that has them. Thread-safe once built."""
+
+    def __init__(self, scorer: str, args: Mapping[str, Json]) -> None:
+        self._name = scorer
+        self._default = dict(args)
+        self._scorers: dict[str, Scorer] = {}
+        self.scorer_for({})
+
+    def scorer_for(self, args: Mapping[str, Json]) -> Scorer:
+        """The scorer with these arguments over the default ones; raises `UsageError`."""
+        merged = self._default | dict(args)
+        key = json.dumps(merged, sort_keys=True)
+        if key not in self._scorers:
+            self._scorers[key] = SCORERS.get(self._name)(merged)
+        return self._scorers[key]
+
+    def grade(self, row: Row) -> Score:
+        """The score of one row."""
+        scorer = self.scorer_for(row.args)
+        if row.prediction is not None and isinstance(scorer, GradesAnswers):
+            return scorer.grade_answer(row.item, row.prediction)
+        return scorer.score(row.item, row.generation)
+
+    def grade_lines(self, lines: Iterable[bytes], jobs: int = 1) -> Iterator[Graded]:
+        """One result for each line that is not empty, in their order; `jobs` lines are graded at once."""
+        numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+        if jobs == 1:
+            yield from (self._result(number, line) for number, line in numbered)
+            return
+        waiting: collections.deque[Future[Graded]] = collections.deque()
+        with ThreadPoolExecutor(jobs) as threads:
+            for number, line in numbered:
+                waiting.append(threads.submit(self._result, number, line))
+                if len(waiting) >= jobs * _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _result(self, number: int, line: bytes) -> Graded:
+        try:
+            row = parse_row(line, number)
+        except BadRow as fault:
+            name = number if fault.name is None else fault.name
+            return Graded(id=name, number=number, score=self._errored(str(fault)), bad=True)
+        try:
+            return Graded(id=row.id, number=number, score=self.grade(row), label=row.label)
+        except Exception as fault:  # the boundary of a row: whatever a scorer does with it, the others are graded
+            score = self._errored(f"{type(fault).__name__}: {fault}")
+            return Graded(id=row.id, number=number, score=score, label=row.label, bad=True)
+
+    def _errored(self, reason: str) -> Score:
+        return Score(status=Status.ERRORED, reason=reason, scorer=self._name)
+
+    def close(self) -> None:
+        """Stop the workers of all scorers."""
+        for scorer in self._scorers.values():
+            scorer.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """A row that is graded otherwise than before; None where one of the two has no such row."""
+
+    id: Json
+    before: Mapping[str, Json]
+    after: Mapping[str, Json] | None
+
+
+class Earlier:
+    """What a file says of each row: results of this command, or cases with `status` and `value`."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        """Raises `BadRow` for a line without `status`."""
+        self._rows: dict[str, collections.deque[dict[str, Json]]] = {}
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                status = row["status"]
+            except (ValueError, RecursionError, KeyError, TypeError):
+                raise BadRow(f"{number}: no object with a status") from None
+            key = str(row.get("id", number))
+            self._rows.setdefault(key, collections.deque()).append({**row, "status": status})
+
+    def flip(self, now: Graded) -> Flip | None:
+        """The flip of a row, if it is one; a row that the file does not have is none."""
+        rows = self._rows.get(str(now.id))
+        if not rows:
+            return None
+        before, after = rows.popleft(), now.line()
+        same = (before["status"], before.get("value")) == (after["status"], after["value"])
+        return None if same else Flip(id=now.id, before=before, after=after)
+
+    def missing(self) -> list[Flip]:
+        """Rows of the file that no result came for."""
+        return [Flip(id=row.get("id"), before=row, after=None) for rows in self._rows.values() for row in rows]
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Counts of what was graded."""
+
+    n: int = 0
+    statuses: collections.Counter[str] = field(default_factory=collections.Counter)
+    value_sum: float = 0.0
+    labelled: int = 0
+    false_positives: int = 0
+    false_negatives: int = 0
+    bad: int = 0
+
+    def add(self, graded: Graded) -> None:
+        """Count one result. A right answer that got no value is a false negative; a wrong one without is not judged."""
+        score = graded.score
+        self.n += 1
+        self.bad += graded.bad
+        self.statuses[score.status.value] += 1
+        self.value_sum += score.value or 0.0
+        if graded.label is None:
+            return
+        right = bool(graded.label)
+        self.labelled += 1
+        self.false_negatives += right and score.value != 1.0
+        self.false_positives += not right and bool(score.value)
+
+    def text(self) -> str:
+        """One line."""
+        scored = self.statuses["scored"]
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(self.statuses.items()))
+        parts = [f"{self.n} rows: {counts or 'nothing'}"]
+        if scored:
+            parts.append(f"mean value of the scored {self.value_sum / scored:.4f}")
+        if self.labelled:
+            parts.append(
+                f"of {self.labelled} labelled rows {self.false_positives} false positives, "
+                f"{self.false_negatives} false negatives"
+            )
+        return "; ".join(parts)
