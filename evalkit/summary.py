@@ -145,7 +145,15 @@ def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str |
     except UsageError:
         estimate = None
     model = store.record.spec.model.name
-    found = audit.findings(task, totals, counts, model=model, n_items=store.n_items(task.name), copies=copied)
+    found = audit.findings(
+        task,
+        totals,
+        counts,
+        model=model,
+        items=store.items(task.name),
+        n_items=store.n_items(task.name),
+        copies=copied,
+    )
     return TaskSummary(
         task=task.name,
         title=task.title,

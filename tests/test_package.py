@@ -63,7 +63,7 @@ LAYERS = [
     {"types", "errors", "protocols"},
     {"codec", "registry", "resources", "yamlfile"},
     {"tasks"},
-    {"clients", "scoring", "store", "stats", "references", "boards"},
+    {"clients", "scoring", "store", "stats", "references", "boards", "errata"},
     {"audit", "budget"},
     {"planning", "runner", "rescore", "summary"},
     {"comparison", "execution"},

@@ -24,6 +24,13 @@ tasks_dir_option = click.option(
 )
 
 
+errata_option = click.option(
+    "--errata",
+    type=click.Choice(["on", "off"]),
+    help="Grade against corrected golds where published ones are known to be wrong, or as published.",
+)
+
+
 def data_options(command: F) -> F:
     """`--data-dir`, `--trust`."""
     command = click.option(

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from evalkit import boards
+from evalkit import boards, errata
 from evalkit.budget import Budget, Spending
-from evalkit.cli.common import data_options, json_option, note, print_json, split_names, tasks_dir_option
+from evalkit.cli.common import data_options, errata_option, json_option, note, print_json, split_names, tasks_dir_option
 from evalkit.cli.endpoint import ENDPOINT_OPTIONS, duration, endpoint_of, endpoint_options, profile_of
 from evalkit.cli.progress import progress
 from evalkit.clients.build import build, parse_model
 from evalkit.codec import read_json
-from evalkit.errors import EndpointError, EvalkitError, StoreError, UnknownName, UsageError
+from evalkit.errors import EndpointError, EvalkitError, UnknownName, UsageError
 from evalkit.execution import run_to_end
 from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
 from evalkit.references import load_references, resolve_model
 from evalkit.runner import INTERRUPTED
-from evalkit.store import SCHEMA, ResponseCache, RunStore
+from evalkit.store import ResponseCache, RunStore, require_readable
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
 from evalkit.types import LEAST_REPETITION, ModelSpec, RunRecord, RunSpec, Status, TaskSpec
@@ -74,6 +74,7 @@ _NOT_ASKED_AGAIN = frozenset(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of answers that runs share: an identical request is not sent twice.",
 )
+@errata_option
 @click.option("--against", help="Reference models, declared before the run: o1,deepseek-r1.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Finish this run directory.")
@@ -173,6 +174,8 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
     references = reference_models(options["against"])
     if options["suite"]:
         references = references or boards.find(options["suite"]).references
+    if options["errata"] != "off":
+        tasks = [errata.corrected(task) for task in tasks]
     return RunSpec(
         tasks=tuple(overrides.apply(task) for task in tasks),
         model=_model(options),
@@ -186,8 +189,7 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
 def _repeated(file: Path, options: dict[str, Any]) -> RunSpec:
     """The run of a run.json; it may be asked elsewhere and otherwise, but not something else."""
     record = read_json(file, RunRecord)
-    if record.schema != SCHEMA:
-        raise StoreError(f"{file} was written by another version (schema {record.schema}, this is {SCHEMA})")
+    require_readable(file, record)
     changed = _given(options) - ENDPOINT_OPTIONS - _NOT_ASKED_AGAIN
     if changed:
         raise UsageError(f"{file} says what is asked; it cannot be changed by {_as_options(changed)}")

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from evalkit.types import OUTCOME_LABELS, Difference, ErrorBar, Mismatch, Reference, Severity, TaskEstimate, Verdict
 
 ERROR_BAR_LEGEND = (
     "same items = 95 % interval if the run were repeated on these items (sampling noise only); "
     "new items = 95 % interval for questions like these (the items are a sample too)."
 )
+
+
+_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+def plain(text: object) -> str:
+    """A text of a model or a file on one line, without what could steer a terminal or reorder what is shown."""
+    return _STEERING.sub(" ", str(text))
 
 
 def percent(value: float | None) -> str:

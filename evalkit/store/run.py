@@ -23,13 +23,15 @@ import msgspec
 
 from evalkit.codec import convert, decode, encode, encode_pretty, read_json
 from evalkit.errors import StoreError, WriteFailed
-from evalkit.store.database import DATABASE, Writer, connect_reader
+from evalkit.store.database import DATABASE, Writer, connect_reader, read_schema_3, upgrade_schema_3
 from evalkit.store.files import lock, write_file
+from evalkit.store.opinions import DROP_OPINIONS, Key, Opinions
 from evalkit.store.packing import Packer
 from evalkit.store.totals import Totals, read_totals
 from evalkit.types import EndpointSpec, Generation, Item, RunRecord, Sample, Score, Status
 
-SCHEMA = 3
+SCHEMA = 4
+READABLE = (3, SCHEMA)
 RECORD = "run.json"
 _PAGE = 512
 """Rows read at once: a cursor that stays open during a run would keep the write-ahead log from being folded in."""
@@ -49,16 +51,15 @@ INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) SELECT {_MARKS} {_UNLESS_ANSWE
 """
 _PUT_FAILED_GENERATION = f"INSERT OR REPLACE INTO generations SELECT ?1,?2,?3,?4 {_UNLESS_ANSWERED}"
 _PUT_SCORE = """
-UPDATE samples SET status=?, value=?, answer=?, step=?, reason=?, scorer=? WHERE task=? AND sample=? AND item=?
+UPDATE samples SET status=?, value=?, answer=?, step=?, reason=?, scorer=?, erratum=?
+WHERE task=? AND sample=? AND item=?
 """
 _PUT_FAILED_SCORE = f"{_PUT_SCORE} AND text_digest IS NULL"
 _SPEND = """
 INSERT INTO spent VALUES(0, ?1, ?2, ?3) ON CONFLICT(id) DO UPDATE
 SET requests = requests + ?1, prompt = prompt + ?2, completion = completion + ?3
 """
-_SCORE_COLUMNS = "status, value, answer, step, reason, scorer"
-Key = tuple[str, int, int]
-"""Task name, position of the item, sample number."""
+_SCORE_COLUMNS = "status, value, answer, step, reason, scorer, erratum"
 
 
 class RunStore:
@@ -68,12 +69,17 @@ class RunStore:
         self.folder = folder
         self.record = record
         self._lock = lock(folder) if writer else None
+        if writer and record.schema < SCHEMA:
+            self._upgrade()
         self._writer = Writer(folder / DATABASE) if writer else None
         self._reader = connect_reader(folder)
+        if self.record.schema < SCHEMA:
+            read_schema_3(self._reader)
         self._packer = Packer(self._dictionary)
         if writer and (last := self._query("SELECT body FROM dictionaries ORDER BY rowid DESC LIMIT 1")):
             self._packer.use(last[0][0])
         self._tasks = {task.name: number for number, task in enumerate(record.spec.tasks)}
+        self.opinions = Opinions(self._query, self._put, self._tasks)
 
     @classmethod
     def create(
@@ -109,8 +115,7 @@ class RunStore:
         if not (folder / RECORD).is_file():
             raise StoreError(f"{folder} is not a run directory (it has no run.json)")
         record = read_json(folder / RECORD, RunRecord)
-        if record.schema != SCHEMA:
-            raise StoreError(f"{folder} was written by another version (schema {record.schema}, this is {SCHEMA})")
+        require_readable(folder, record)
         return cls(folder, record, writer)
 
     def __enter__(self) -> Self:
@@ -137,8 +142,17 @@ class RunStore:
         if endpoint == self.record.spec.model.endpoint:
             return
         model = dataclasses.replace(self.record.spec.model, endpoint=endpoint)
-        self.record = dataclasses.replace(self.record, spec=dataclasses.replace(self.record.spec, model=model))
-        self.write_json(RECORD, self.record)
+        spec = dataclasses.replace(self.record.spec, model=model)
+        self.replace_record(dataclasses.replace(self.record, spec=spec))
+
+    def replace_record(self, record: RunRecord) -> None:
+        """Take over a record of the same samples."""
+        self.write_json(RECORD, record)
+        self.record = record
+
+    def _upgrade(self) -> None:
+        upgrade_schema_3(self.folder / DATABASE)
+        self.replace_record(dataclasses.replace(self.record, schema=SCHEMA))
 
     # writing -----------------------------------------------------------------------------------
 
@@ -172,6 +186,7 @@ class RunStore:
         self._require_writer().put(
             (_PUT_FAILED_GENERATION if failed else _PUT_GENERATION, (*at, body)),
             (_PUT_FAILED_SAMPLE if failed else _PUT_SAMPLE, columns),
+            *(() if failed else ((DROP_OPINIONS, at),)),
         )
         if (dictionary := self._packer.learn(text)) is not None:
             self._put("INSERT INTO dictionaries VALUES(?,?)", (self._packer.use(dictionary), dictionary))
@@ -184,7 +199,7 @@ class RunStore:
     def put_score(self, key: Key, score: Score, *, failed: bool = False) -> None:
         """Store the grade of a stored generation; `failed` if the request was, see `put_generation`."""
         task, item, sample = key
-        columns = (score.status, score.value, score.answer, score.step, score.reason, score.scorer)
+        columns = (score.status, score.value, score.answer, score.step, score.reason, score.scorer, score.erratum)
         self._put(_PUT_FAILED_SCORE if failed else _PUT_SCORE, (*columns, self._tasks[task], sample, item))
 
     def owe(self, statuses: Collection[Status]) -> None:
@@ -199,8 +214,7 @@ class RunStore:
         for name, rows in items.items():
             _put_items(writer, self._tasks[name], self.n_items(name), rows)
         self.flush()
-        self.write_json(RECORD, record)
-        self.record = record
+        self.replace_record(record)
 
     def flush(self) -> None:
         """Wait until everything queued is committed; raises `StoreError` if it could not be."""
@@ -354,6 +368,12 @@ class RunStore:
         return self._writer
 
 
+def require_readable(where: Path, record: RunRecord) -> None:
+    """Raises `StoreError` for a record of a version that is not known here."""
+    if record.schema not in READABLE:
+        raise StoreError(f"{where} was written by another version (schema {record.schema}, this is {SCHEMA})")
+
+
 def _put_items(writer: Writer, task: int, start: int, items: Iterable[Item]) -> int:
     """Store items from position `start` on; returns the position after the last."""
     packer = Packer(lambda number: None)
@@ -373,5 +393,5 @@ def _text_digest(generation: Generation) -> int:
 
 
 def _score(row: list[Any]) -> Score:
-    status, value, answer, step, reason, scorer = row
-    return Score(status=Status(status), value=value, answer=answer, step=step, reason=reason, scorer=scorer or "")
+    found = dict(zip(_SCORE_COLUMNS.split(", "), row, strict=True))
+    return Score(**{**found, "status": Status(found["status"]), "scorer": found["scorer"] or ""})

@@ -26,6 +26,7 @@ SELECT served_model, count(*), min(finished_s), max(finished_s) FROM samples
 WHERE task=? AND text_digest NOT NULL GROUP BY served_model
 """
 _DROPPED = "SELECT dropped, count(*) FROM samples WHERE task=? AND dropped NOT NULL GROUP BY dropped"
+_CORRECTED = "SELECT count(*), count(DISTINCT item) FROM samples WHERE task=? AND erratum NOT NULL"
 _REASONS = """
 SELECT status, reason, count(*) FROM samples
 WHERE task=? AND status != 'scored' GROUP BY status, reason ORDER BY count(*) DESC LIMIT 100
@@ -65,6 +66,10 @@ class Totals:
     """Items with several answered samples."""
     n_varied_items: int
     """Those of them whose samples are not all the same text."""
+    n_corrected: int
+    """Scores against corrected golds."""
+    n_corrected_items: int
+    """The items of these scores."""
     served: tuple[Served, ...]
     """By time of the first sample."""
     dropped: Mapping[str, int]
@@ -79,6 +84,7 @@ def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
     n, prompt, completion, reasoning, estimated, latency_s, ttft_s, cached, *odd = sums
     retried, no_usage, no_finish, over = odd
     n_several, n_varied = query(_REPEATED, (task,))[0]
+    n_corrected, n_corrected_items = query(_CORRECTED, (task,))[0]
     reasons: dict[str, dict[str, int]] = {}
     for status, reason, count in query(_REASONS, (task,)):
         reasons.setdefault(status, {})[reason or ""] = count
@@ -102,6 +108,8 @@ def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
         n_over_limit=over or 0,
         n_repeated_items=n_several,
         n_varied_items=n_varied or 0,
+        n_corrected=n_corrected,
+        n_corrected_items=n_corrected_items,
         served=tuple(sorted(served, key=lambda s: s.first_s)),
         dropped=dict(query(_DROPPED, (task,))),
         reasons=reasons,
