@@ -31,6 +31,14 @@ errata_option = click.option(
 )
 
 
+second_grader_option = click.option(
+    "--second-grader",
+    "second",
+    metavar="SCORER",
+    help="Let this scorer judge the answers too, for example math-verify; its opinions are kept beside the scores.",
+)
+
+
 def data_options(command: F) -> F:
     """`--data-dir`, `--trust`."""
     command = click.option(

@@ -6,8 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from evalkit.report import format as fmt
-from evalkit.report.terminal import console, say
+from evalkit.report.terminal import console, print_findings, say
 from evalkit.rescore import Flip
+from evalkit.review import Listing, Review
+from evalkit.summary import RunSummary
 from evalkit.types import Json, Score
 
 
@@ -17,6 +19,36 @@ def print_flip(flip: Flip) -> None:
     _head(out, flip.task, flip.item, flip.sample, flip.targets)
     say(out, f"  before  {_verdict(flip.before)}")
     say(out, f"  after   {_verdict(flip.after)}")
+
+
+def print_review(summary: RunSummary, found: Review) -> None:
+    """The findings of every task, then the lists."""
+    out = console()
+    print_findings(out, summary)
+    _list(out, "graders disagree", found.disagreements, "no answer on which graders disagree")
+    _list(out, "unparsed, but the text contains the target", found.missed, "no unparsed answer contains its target")
+    _list(out, "scored against a corrected gold", found.corrected, "no score is against a corrected gold")
+
+
+def _list(out: Console, title: str, listing: Listing, none: str) -> None:
+    if not listing.n:
+        say(out, f"\n[dim]{none}[/dim]")
+        return
+    say(out, f"\n[bold]{title}: {listing.n:,}[/bold]")
+    for case in listing.cases:
+        _head(out, case.task, case.item, case.sample, case.targets)
+        if case.targets != (case.published,):
+            say(out, f"  published gold {shown(case.published)}; {escape(fmt.plain(case.score.erratum or ''))}")
+        say(out, f"  {_by(case.score)}  {_verdict(case.score)}")
+        for opinion in case.opinions:
+            say(out, f"  {_by(opinion)}  {_verdict(opinion)}")
+        say(out, f"  [dim]... {escape(fmt.plain(case.tail))}[/dim]")
+    if listing.n > len(listing.cases):
+        say(out, f"and {listing.n - len(listing.cases):,} more (--limit)")
+
+
+def _by(score: Score) -> str:
+    return escape(fmt.plain(score.scorer))
 
 
 def _head(out: Console, task: str, item: str, sample: int, targets: tuple[Json, ...]) -> None:

@@ -36,7 +36,10 @@ def say(out: Console, text: str) -> None:
 
 def print_summary(summary: RunSummary) -> None:
     """Scores of a run with both error bars."""
-    table = _table("task", "score %", "same items", "new items", "bounds", "items", "samples", "not scored", "tokens")
+    graders = fmt.graders(summary.tasks)
+    theirs = [f"by {escape(fmt.plain(grader))} %" for grader in graders]
+    columns = ("score %", "same items", "new items", "bounds", *theirs, "items", "samples", "not scored", "tokens")
+    table = _table("task", *columns)
     for task in summary.tasks:
         estimate = task.estimate
         head = estimate.headline if estimate else None
@@ -46,6 +49,7 @@ def print_summary(summary: RunSummary) -> None:
             fmt.interval(head.benchmark) if head else "–",
             fmt.interval(head.population) if head else "–",
             _bounds(task.estimate),
+            *(fmt.mean_by(task, grader) for grader in graders),
             fmt.count(task.n_items),
             fmt.count(sum(task.statuses.values())) + (f" ({task.samples_owed} owed)" if task.samples_owed else ""),
             fmt.statuses(task.statuses),
@@ -58,13 +62,21 @@ def print_summary(summary: RunSummary) -> None:
     for task in summary.tasks:
         if task.estimate and task.estimate.secondary:
             say(out, f"[dim]{escape(task.task)}: {fmt.secondary(task.estimate)}[/dim]")
-    for task in summary.tasks:
-        for finding in task.audit:
-            say(out, f"[yellow]audit[/yellow] {escape(task.task)}: {escape(finding)}")
-    if not any(task.audit for task in summary.tasks):
-        say(out, "[dim]audit: nothing dropped, cut off, refused, empty, repeated or served by another model[/dim]")
+    print_findings(out, summary)
     if summary.cost is not None and summary.prices is not None:
         say(out, f"cost: {summary.cost:.4g} {escape(summary.prices.currency)}")
+
+
+def print_findings(out: Console, summary: RunSummary) -> None:
+    """What other graders say, and what deserves a second look."""
+    for task in summary.tasks:
+        for other in task.opinions:
+            say(out, f"{escape(task.task)}: {escape(fmt.opinion(other))}")
+    for task in summary.tasks:
+        for finding in task.audit:
+            say(out, f"[yellow]audit[/yellow] {escape(task.task)}: {escape(fmt.plain(finding))}")
+    if not any(task.audit for task in summary.tasks):
+        say(out, "[dim]audit: nothing dropped, cut off, refused, empty, repeated or served by another model[/dim]")
 
 
 def print_comparisons(comparisons: Sequence[Comparison], details: bool = True) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from evalkit.store.totals import Query
@@ -12,31 +11,24 @@ from evalkit.types import Score, Status
 Key = tuple[str, int, int]
 """Task name, position of the item, sample number."""
 
+JUDGE = "judge:"
+"""How the name of a grader begins that is a model; it is asked about unparsed answers only."""
 _PAGE = 512
 _PUT = "INSERT OR REPLACE INTO opinions VALUES(?,?,?,?,?,?,?,?)"
 DROP_OPINIONS = "DELETE FROM opinions WHERE task=? AND sample=? AND item=?"
 _FIRST, _SECOND = "(coalesce(s.value, 0) >= 1)", "(coalesce(o.value, 0) >= 1)"
-_BOTH = """
+_DIFFERENT = f"""
+SELECT s.item, s.sample, o.status, o.value, o.answer, o.reason
 FROM opinions o JOIN samples s USING(task, sample, item)
 WHERE o.task=?1 AND o.grader=?2 AND o.status != 'errored' AND s.status NOT NULL AND s.status != 'errored'
-"""
-_COUNTS = f"SELECT count(*), sum({_FIRST} AND {_SECOND}), sum({_FIRST}), sum({_SECOND}) {_BOTH}"
-_DIFFERENT = f"""
-SELECT s.item, s.sample, o.status, o.value, o.answer, o.reason {_BOTH} AND {_FIRST} != {_SECOND}
+AND (?3 IS NULL OR s.status=?3) AND {_FIRST} != {_SECOND}
 ORDER BY s.item, s.sample
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """How the scores and one grader's opinions of the same answers agree; what could not be graded is left out."""
-
-    n: int
-    both_right: int
-    both_wrong: int
-    only_first: int
-    """Right by the score, and not by the other grader."""
-    only_second: int
+def asked_of(grader: str) -> Status | None:
+    """The only status of answers that a grader is asked about; None for all answers."""
+    return Status.UNPARSED if grader.startswith(JUDGE) else None
 
 
 class Opinions:
@@ -62,15 +54,15 @@ class Opinions:
         sql = "SELECT DISTINCT grader FROM opinions WHERE task=? ORDER BY grader"
         return [grader for (grader,) in self._query(sql, (self._tasks[task],))]
 
-    def missing(self, task: str, grader: str, status: Status | None = None) -> Iterator[tuple[int, int]]:
-        """(position, sample) of every answer without an opinion of this grader; of one status only, if one is given."""
+    def missing(self, task: str, grader: str) -> Iterator[tuple[int, int]]:
+        """(position, sample) of every answer that this grader is to be asked about and has no opinion on."""
         sql = (
             "SELECT sample, item FROM samples s WHERE task=?1 AND text_digest NOT NULL AND (?3 IS NULL OR status=?3)"
             " AND (sample, item) > (?4, ?5) AND NOT EXISTS (SELECT 1 FROM opinions o WHERE o.task=s.task"
             " AND o.sample=s.sample AND o.item=s.item AND o.grader=?2) ORDER BY sample, item LIMIT ?6"
         )
         at = (-1, -1)
-        while rows := self._query(sql, (self._tasks[task], grader, status, *at, _PAGE)):
+        while rows := self._query(sql, (self._tasks[task], grader, asked_of(grader), *at, _PAGE)):
             at = rows[-1]
             yield from ((item, sample) for sample, item in rows)
 
@@ -79,20 +71,9 @@ class Opinions:
         sql = "SELECT sample, item, status, value FROM opinions WHERE task=? AND grader=?"
         return self._query(sql, (self._tasks[task], grader))
 
-    def agreement(self, task: str, grader: str) -> Agreement:
-        """Counted in the database."""
-        n, both, first, second = (number or 0 for number in self._query(_COUNTS, (self._tasks[task], grader))[0])
-        return Agreement(
-            n=n,
-            both_right=both,
-            both_wrong=n - first - second + both,
-            only_first=first - both,
-            only_second=second - both,
-        )
-
     def different(self, task: str, grader: str) -> list[tuple[int, int, Score]]:
         """(position, sample, opinion) of the answers that this grader judges otherwise than the score does."""
-        rows = self._query(_DIFFERENT, (self._tasks[task], grader))
+        rows = self._query(_DIFFERENT, (self._tasks[task], grader, asked_of(grader)))
         return [
             (item, sample, Score(status=Status(status), value=value, answer=answer, reason=reason, scorer=grader))
             for item, sample, status, value, answer, reason in rows

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -26,7 +25,17 @@ from evalkit.errors import StoreError, WriteFailed
 from evalkit.store.database import DATABASE, Writer, connect_reader, read_schema_3, upgrade_schema_3
 from evalkit.store.files import lock, write_file
 from evalkit.store.opinions import DROP_OPINIONS, Key, Opinions
-from evalkit.store.packing import Packer
+from evalkit.store.packing import Packer, text_digest
+from evalkit.store.statements import (
+    PUT_FAILED_GENERATION,
+    PUT_FAILED_SAMPLE,
+    PUT_FAILED_SCORE,
+    PUT_GENERATION,
+    PUT_SAMPLE,
+    PUT_SCORE,
+    SCORE_COLUMNS,
+    SPEND,
+)
 from evalkit.store.totals import Totals, read_totals
 from evalkit.types import EndpointSpec, Generation, Item, RunRecord, Sample, Score, Status
 
@@ -35,31 +44,6 @@ READABLE = (3, SCHEMA)
 RECORD = "run.json"
 _PAGE = 512
 """Rows read at once: a cursor that stays open during a run would keep the write-ahead log from being folded in."""
-
-_SAMPLE_COLUMNS = (
-    "task, sample, item, owed, finish_reason, served_model, prompt_tokens, completion_tokens, reasoning_tokens, "
-    "reasoning_estimated, latency_s, ttft_s, finished_s, attempts, cached, dropped, text_digest"
-)
-_MARKS = ",".join(f"?{n}" for n in range(1, 1 + len(_SAMPLE_COLUMNS.split(","))))
-_PUT_SAMPLE = f"INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) VALUES({_MARKS})"
-_PUT_GENERATION = "INSERT OR REPLACE INTO generations VALUES(?,?,?,?)"
-_UNLESS_ANSWERED = """
-WHERE NOT EXISTS (SELECT 1 FROM samples WHERE task=?1 AND sample=?2 AND item=?3 AND text_digest NOT NULL)
-"""
-_PUT_FAILED_SAMPLE = f"""
-INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) SELECT {_MARKS} {_UNLESS_ANSWERED}
-"""
-_PUT_FAILED_GENERATION = f"INSERT OR REPLACE INTO generations SELECT ?1,?2,?3,?4 {_UNLESS_ANSWERED}"
-_PUT_SCORE = """
-UPDATE samples SET status=?, value=?, answer=?, step=?, reason=?, scorer=?, erratum=?
-WHERE task=? AND sample=? AND item=?
-"""
-_PUT_FAILED_SCORE = f"{_PUT_SCORE} AND text_digest IS NULL"
-_SPEND = """
-INSERT INTO spent VALUES(0, ?1, ?2, ?3) ON CONFLICT(id) DO UPDATE
-SET requests = requests + ?1, prompt = prompt + ?2, completion = completion + ?3
-"""
-_SCORE_COLUMNS = "status, value, answer, step, reason, scorer, erratum"
 
 
 class RunStore:
@@ -181,11 +165,11 @@ class RunStore:
             generation.attempts,
             int(generation.cached),
             ", ".join(generation.dropped) or None,
-            None if failed else _text_digest(generation),
+            None if failed else text_digest(generation),
         )
         self._require_writer().put(
-            (_PUT_FAILED_GENERATION if failed else _PUT_GENERATION, (*at, body)),
-            (_PUT_FAILED_SAMPLE if failed else _PUT_SAMPLE, columns),
+            (PUT_FAILED_GENERATION if failed else PUT_GENERATION, (*at, body)),
+            (PUT_FAILED_SAMPLE if failed else PUT_SAMPLE, columns),
             *(() if failed else ((DROP_OPINIONS, at),)),
         )
         if (dictionary := self._packer.learn(text)) is not None:
@@ -194,13 +178,13 @@ class RunStore:
     def spend(self, requests: int, prompt_tokens: int, completion_tokens: int) -> None:
         """Add to what the run has paid for."""
         if requests:
-            self._put(_SPEND, (requests, prompt_tokens, completion_tokens))
+            self._put(SPEND, (requests, prompt_tokens, completion_tokens))
 
     def put_score(self, key: Key, score: Score, *, failed: bool = False) -> None:
         """Store the grade of a stored generation; `failed` if the request was, see `put_generation`."""
         task, item, sample = key
         columns = (score.status, score.value, score.answer, score.step, score.reason, score.scorer, score.erratum)
-        self._put(_PUT_FAILED_SCORE if failed else _PUT_SCORE, (*columns, self._tasks[task], sample, item))
+        self._put(PUT_FAILED_SCORE if failed else PUT_SCORE, (*columns, self._tasks[task], sample, item))
 
     def owe(self, statuses: Collection[Status]) -> None:
         """Samples with these statuses are to be asked for again; what is stored stays until it is replaced."""
@@ -269,6 +253,26 @@ class RunStore:
         """(position, sample) of every stored generation without a score."""
         return self._query("SELECT item, sample FROM samples WHERE task=? AND status IS NULL", (self._tasks[task],))
 
+    def with_status(self, task: str, status: Status) -> list[tuple[int, int]]:
+        """(position, sample) of every sample with this status."""
+        sql = "SELECT item, sample FROM samples WHERE task=? AND status=? ORDER BY item, sample"
+        return self._query(sql, (self._tasks[task], status))
+
+    def corrected(self, task: str) -> list[tuple[int, int]]:
+        """(position, sample) of every score against a corrected gold."""
+        sql = "SELECT item, sample FROM samples WHERE task=? AND erratum NOT NULL ORDER BY item, sample"
+        return self._query(sql, (self._tasks[task],))
+
+    def score(self, key: Key) -> Score:
+        """One stored score; raises `StoreError` if there is none."""
+        task, item, sample = key
+        sql = f"SELECT {SCORE_COLUMNS} FROM samples WHERE task=? AND sample=? AND item=? AND status NOT NULL"
+        rows = self._query(sql, (self._tasks[task], sample, item))
+        if not rows:
+            raise StoreError(f"{self.folder} has no score of sample {key}")
+        with self._reading(f"sample {sample} of item {item} of {task}"):
+            return _score(list(rows[0]))
+
     def scores(self, task: str) -> Iterator[list[tuple[int, int, str, float | None, str | None]]]:
         """Every scored sample, page by page: rows of (sample, position, status, value, answer)."""
         sql = (
@@ -283,7 +287,7 @@ class RunStore:
     def samples(self, task: str) -> Iterator[Sample]:
         """Every stored sample of a task with its generation."""
         sql = (
-            f"SELECT s.item, s.sample, i.id, g.body, {_SCORE_COLUMNS} FROM samples s"
+            f"SELECT s.item, s.sample, i.id, g.body, {SCORE_COLUMNS} FROM samples s"
             " JOIN generations g USING(task, sample, item) JOIN items i ON i.task=s.task AND i.position=s.item"
             " WHERE s.task=? AND (s.sample, s.item) > (?, ?) ORDER BY s.sample, s.item LIMIT ?"
         )
@@ -386,12 +390,6 @@ def _put_items(writer: Writer, task: int, start: int, items: Iterable[Item]) -> 
     return position
 
 
-def _text_digest(generation: Generation) -> int:
-    """64 bits that are equal for equal texts."""
-    text = f"{generation.reasoning}\0{generation.answer}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
-
-
 def _score(row: list[Any]) -> Score:
-    found = dict(zip(_SCORE_COLUMNS.split(", "), row, strict=True))
+    found = dict(zip(SCORE_COLUMNS.split(", "), row, strict=True))
     return Score(**{**found, "status": Status(found["status"]), "scorer": found["scorer"] or ""})
