@@ -54,7 +54,7 @@ def findings(
         *_answers(totals, statuses),
         *_bookkeeping(totals),
         *_items(task, n_items),
-        *(_errata(task.errata, totals, items, task.n_items == n_items) if task.errata else ()),
+        *_errata(task.errata, totals, items, task.n_items == n_items),
     ]
 
 
@@ -129,9 +129,12 @@ def _items(task: TaskSpec, n_items: int) -> list[str]:
     return []
 
 
-def _errata(errata: Errata, totals: Totals, items: Iterable[Item], complete: bool) -> list[str]:
+def _errata(errata: Errata | None, totals: Totals, items: Iterable[Item], complete: bool) -> list[str]:
+    n = totals.n_corrected
+    if errata is None:
+        return [f"{n:,} scores are still against corrected golds: grade the run again (evalkit score)"] if n else []
     found = []
-    if n := totals.n_corrected:
+    if n:
         which = f"{n:,} {'score is' if n == 1 else 'scores are'} against corrected golds"
         found.append(f"{which} (items: {totals.n_corrected_items:,}); --errata off grades against those published")
     corrections = Corrections(errata)

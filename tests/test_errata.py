@@ -227,3 +227,11 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str, words: str) -> None:
     file.write_text(text)
     with pytest.raises(TaskError, match=re.escape(words)):
         errata.load_errata(file)
+
+
+def test_an_interrupted_change_of_golds_is_said(cli: Cli, svamp: Path) -> None:
+    run(cli, svamp, "--errata", "off", n680="5")
+    with sqlite3.connect(only_run() / "samples.sqlite") as db:
+        db.execute("UPDATE samples SET erratum='because' WHERE item=2")
+    assert "1 scores are still against corrected golds: grade the run again" in cli("audit", only_run()).out
+    assert "still against" not in cli("score", only_run()).out

@@ -6,6 +6,7 @@ beside `math`, which shares no line of the extraction with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from evalkit.scoring import extract
@@ -15,6 +16,7 @@ from evalkit.types import Generation, Item, Json, Score
 
 _LIMIT_S = 10.0
 _MAX_SHOWN = 500
+_DOLLAR = re.compile(r"(?<!\\)\$")
 
 
 class MathVerifyScorer:
@@ -66,7 +68,7 @@ def opinion(target: str, text: str) -> tuple[str | None, float | None]:
     if not given:
         return None, None
     gold = math_verify.parse(
-        target if "$" in target else f"${target}$",
+        target if _DOLLAR.search(target) else f"${target}$",
         extraction_config=[math_verify.LatexExtractionConfig()],
         parsing_timeout=None,
     )

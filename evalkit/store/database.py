@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS generations(
 CREATE TABLE IF NOT EXISTS opinions(
   task INTEGER NOT NULL, sample INTEGER NOT NULL, item INTEGER NOT NULL, grader TEXT NOT NULL,
   status TEXT NOT NULL, value REAL, answer TEXT, reason TEXT,
-  PRIMARY KEY(task, grader, sample, item)) WITHOUT ROWID;
+  PRIMARY KEY(task, sample, item, grader)) WITHOUT ROWID;
 """
 
 # What schema 4 has more than schema 3, for one that is only read: temporary names hide those of the file.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from evalkit.errors import StoreError
 from evalkit.store.totals import Query
 from evalkit.types import Score, Status
 
@@ -74,6 +75,8 @@ class Opinions:
     def different(self, task: str, grader: str) -> list[tuple[int, int, Score]]:
         """(position, sample, opinion) of the answers that this grader judges otherwise than the score does."""
         rows = self._query(_DIFFERENT, (self._tasks[task], grader, asked_of(grader)))
+        if damaged := {status for _, _, status, *_ in rows} - set(Status):
+            raise StoreError(f"an opinion of {grader} on {task} is damaged: {damaged.pop()!r} is no status")
         return [
             (item, sample, Score(status=Status(status), value=value, answer=answer, reason=reason, scorer=grader))
             for item, sample, status, value, answer, reason in rows
