@@ -235,3 +235,8 @@ def test_an_interrupted_change_of_golds_is_said(cli: Cli, svamp: Path) -> None:
         db.execute("UPDATE samples SET erratum='because' WHERE item=2")
     assert "1 scores are still against corrected golds: grade the run again" in cli("audit", only_run()).out
     assert "still against" not in cli("score", only_run()).out
+
+
+def test_a_task_shows_its_errata(cli: Cli) -> None:
+    assert "1 golds are corrected; source: the equation" in cli("tasks", "show", "svamp").out
+    assert "errata" not in cli("tasks", "show", "gsm8k").out

@@ -13,7 +13,7 @@ _SUMS = """
 SELECT count(*), sum(prompt_tokens), sum(completion_tokens), sum(reasoning_tokens), max(reasoning_estimated),
   avg(latency_s) FILTER (WHERE NOT cached), avg(ttft_s) FILTER (WHERE NOT cached),
   sum(cached), sum(attempts > 1), sum(completion_tokens IS NULL), sum(finish_reason IS NULL),
-  sum(completion_tokens > ?2)
+  sum(completion_tokens > ?2), count(erratum), count(DISTINCT item) FILTER (WHERE erratum NOT NULL)
 FROM samples WHERE task=?1 AND text_digest NOT NULL
 """
 _REPEATED = """
@@ -26,7 +26,6 @@ SELECT served_model, count(*), min(finished_s), max(finished_s) FROM samples
 WHERE task=? AND text_digest NOT NULL GROUP BY served_model
 """
 _DROPPED = "SELECT dropped, count(*) FROM samples WHERE task=? AND dropped NOT NULL GROUP BY dropped"
-_CORRECTED = "SELECT count(*), count(DISTINCT item) FROM samples WHERE task=? AND erratum NOT NULL"
 _REASONS = """
 SELECT status, reason, count(*) FROM samples
 WHERE task=? AND status != 'scored' GROUP BY status, reason ORDER BY count(*) DESC LIMIT 100
@@ -82,9 +81,8 @@ def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
     """Count; `task` is the number of the task in the database."""
     sums = query(_SUMS, (task, max_tokens))[0]
     n, prompt, completion, reasoning, estimated, latency_s, ttft_s, cached, *odd = sums
-    retried, no_usage, no_finish, over = odd
+    retried, no_usage, no_finish, over, n_corrected, n_corrected_items = odd
     n_several, n_varied = query(_REPEATED, (task,))[0]
-    n_corrected, n_corrected_items = query(_CORRECTED, (task,))[0]
     reasons: dict[str, dict[str, int]] = {}
     for status, reason, count in query(_REASONS, (task,)):
         reasons.setdefault(status, {})[reason or ""] = count
