@@ -1,132 +1,240 @@
-r"""Find the final answer in a text, most explicit form first.
+r"""Find the final answer in a text, most explicit form first; the step that found it is named on the score.
 
-Order: last `\boxed{}` or `\fbox{}`; `#### X`; "the answer is X" / "Answer: X"; then the guess that the task allows
-(`last_number`, `last_line`). Every step is linear in the length of the text.
+| step | finds |
+|---|---|
+| `json` | the value of `"answer"` in a JSON reply, also in a code fence or badly escaped |
+| `boxed` | the last `\boxed{}` or `\fbox{}`; `boxes` where the target is a list and the end of the text boxes its members |
+| `hashes` | `#### X`, the form of GSM8K's own solutions |
+| `answer_line` | what follows "the answer is", "**Answer:**", "答案是", "Respuesta:", ... |
+| `printed` | the printed result of a program |
+| `final_sentence` | the value that the last sentence with one ends up saying |
+| `last_number`, `last_line` | guesses that a task may ask for instead of the last sentence: `scorer_args: {fallback: ...}` |
+
+Every step reads from the end and is linear in the length of the text. What stands at the very end of a text that was cut
+off is not conclusive; neither are the last sentence and the guesses.
 """
 
 from __future__ import annotations
 
-import collections
 import re
 from collections.abc import Callable, Mapping
 
 from evalkit.errors import UsageError
+from evalkit.scoring import jsontext, sentences
 from evalkit.scoring.grade import Extracted
+from evalkit.scoring.notation import closing_brace
 from evalkit.types import Json
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=[{\s\d])")
-_HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)", re.MULTILINE)
-_ANSWER_IS = re.compile(
-    r"(?:\b(?:final\s+|correct\s+)?answer[*_]{0,3}(?:\s+to\s+(?:the|this)\s+(?:problem|question))?\s*"
-    r"(?:[:：]|\bis\b[*_]{0,3}\s*[:：]?)"
-    r"|^[ \t]*(?:\#+[ \t]*)?[*_]{0,3}(?:final[ \t]+)?answer[*_]{0,3}[ \t]*\n"
-    r"|答案(?:是|为|：|:)|^答[：:])"
-    r"(?:\s*(?:approximately|about|roughly|therefore|thus|simply|equal\s+to)\b)?"
-    r"\s*(?:\*\*|__)?[ \t]*[:：]?[ \t]*(?!not\b)(?=\S)",
-    re.IGNORECASE | re.MULTILINE,
+_BOXES = (r"\boxed", r"\fbox", r"\framebox")
+_MAX_BOX = 20_000
+_MAX_TRIES = 64
+_TAIL = 6_000
+_TOKEN = re.compile(r"[^\s$\\{}]+")
+_PLACEHOLDER = re.compile(
+    r"\W*(?:\\text\{)?\W*(?:your |the |final |numerical |correct )*(?:answer|result|value|solution|x{3}|\?+|\.\.\.|\\[lc]?dots)"
+    r"(?: here)?\W*",
+    re.IGNORECASE,
 )
+_HASHES = re.compile(
+    r"#{4}[ \t]*(?![ \t]|#|\d+[.)][ \t]+[A-Za-z*]|[*_]*(?:step|part|case)\b)([^\n]{1,200})", re.IGNORECASE
+)
+_FENCE = re.compile(r"```[ \t]*(\w*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
+_OUTPUT = re.compile(
+    r"^[ \t]*(?:#+[ \t]*|>+[ \t]*)?(?:output|prints?|result|stdout)[ \t]*[:：][ \t]*(\S[^\n]*)", re.I | re.M
+)
+_PRINTS = frozenset(["output", "text", "console", "stdout", "plaintext", "result", "bash", "shell", "sh", ""])
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|(?<![\w.])[-−]?\.\d+")
-_MAX_LINE = 2_000
+_CONNECTED = re.compile(
+    r"[\s{}$.)\]\\]*(?:,|;|and|or|&|\\text\{\s*(?:and|or),?\s*\})[\s,$(\[\\]*(?:and|or)?[\s$]*(?:\w+\s*=\s*)?"
+)
+"""What may stand between two boxes that give one answer together."""
+_CONTENT = re.compile(r"[^\W_]")
+Step = Callable[[str], Extracted | None]
 
 
-def boxed(text: str) -> Extracted | None:
-    """Content of the last box whose braces balance."""
-    for match in reversed(list(_BOX.finditer(text))[-64:]):
-        inner = _box_content(text, match.end())
-        if inner is not None and inner.strip():
-            return Extracted(inner.strip(), "boxed")
-    return None
+def boxed(text: str, several: bool = False) -> Extracted | None:
+    """Content of the last box whose braces balance; of all boxes at the end of the text if `several` are wanted."""
+    found = list[tuple[int, str]]()
+    end = len(text)
+    for _ in range(_MAX_TRIES):
+        at = max(text.rfind(name, 0, end) for name in _BOXES)
+        if at < 0:
+            break
+        name = next(name for name in _BOXES if text.startswith(name, at))
+        inner = _box_content(text, at + len(name))
+        if inner is not None and _CONTENT.search(inner) and not _PLACEHOLDER.fullmatch(inner):
+            if found and not _CONNECTED.fullmatch(text, at + len(name) + len(inner), found[-1][0]):
+                break
+            found.append((at, inner))
+            if not several:
+                break
+        end = at
+    if len(found) > 1:
+        return Extracted(", ".join(dict.fromkeys(inner for _, inner in reversed(found))), "boxes")
+    return Extracted(found[0][1], "boxed") if found else None
+
+
+def json_answer(text: str) -> Extracted | None:
+    """The last `"answer"` of a JSON reply."""
+    found = jsontext.last_answer(text)
+    if found is None or not found.strip():
+        return None
+    inner = boxed(found) or hashes(found)
+    return Extracted(inner.answer if inner else found.strip(), "json")
 
 
 def hashes(text: str) -> Extracted | None:
-    """The form that GSM8K's own solutions use."""
-    last = _last_match(_HASHES, text)
-    return Extracted(last[1].strip(), "hashes", conclusive=last.end() < len(text)) if last else None
+    """The form that GSM8K's own solutions use; not a Markdown heading."""
+    at = text.rfind("####")
+    while at > 0 and text[at - 1] == "#":
+        at -= 1
+    found = (
+        _HASHES.match(text, at)
+        if at >= 0 and text[max(0, at - 3) : at].rstrip(" \t*")[-1:] in ("", "\n", ".")
+        else None
+    )
+    if found is None or len(text) - found.end() > 400:
+        return None
+    answer = found[1].strip().strip("*").strip()
+    if not answer or (not re.search(r"\d", answer) and text[found.end() :].strip()):
+        return None
+    return Extracted(answer, "hashes", conclusive=found.end() < len(text))
 
 
 def answer_line(text: str) -> Extracted | None:
-    """The rest of the line after the last "answer is" form, up to the end of its sentence."""
-    last = _last_match(_ANSWER_IS, text)
-    if last is None:
+    """The answer that a sentence or a heading announces."""
+    found = sentences.announced(text[-_TAIL:])
+    if found is None:
         return None
-    line, newline, _ = text[last.end() : last.end() + _MAX_LINE].partition("\n")
-    answer = clean_sentence(line)
-    # A text that was cut off may have been cut within this line: then `4` may have been going to be `42`.
-    ended = bool(newline) or not line.rstrip("*_`$ ").endswith(answer)
-    return Extracted(answer, "answer_line", conclusive=ended) if answer else None
+    answer, ended = found
+    if len(re.findall(r"\d+", answer)) > 1 and re.search(r"[A-Za-z]{2,} [A-Za-z]{2,} [A-Za-z]{2,}", answer):
+        answer = sentences.from_sentence(answer) or answer
+    return Extracted(answer, "answer_line", conclusive=ended)
+
+
+def printed(text: str) -> Extracted | None:
+    """The last line that a program in the text printed, where nothing that could be the answer comes after it."""
+    tail = text[-_TAIL:]
+    if "```" not in tail and "print(" not in tail:
+        return None
+    blocks = list(_FENCE.finditer(tail))
+    if (
+        blocks
+        and len(blocks) > 1
+        and blocks[-1][1].lower() in _PRINTS
+        and not re.search(r"\d", tail[blocks[-1].end() :])
+    ):
+        lines = blocks[-1][2].strip().split("\n")
+        if lines[-1].strip():
+            return Extracted(lines[-1].strip(), "printed", conclusive=False)
+    outputs = list(_OUTPUT.finditer(tail))
+    if outputs and not re.search(r"\d", tail[outputs[-1].end() :]):
+        return Extracted(outputs[-1][1].strip().strip("`").strip(), "printed", conclusive=False)
+    return None
+
+
+def final_sentence(text: str, question: str = "") -> Extracted | None:
+    """What the last sentence with a number or a formula says; nothing from a text that stops in the middle of one."""
+    found = sentences.last_sentence(text, question)
+    return Extracted(found[0], "final_sentence", conclusive=False) if found is not None and found[1] else None
 
 
 def last_number(text: str) -> Extracted | None:
     """The last number in the text: a guess."""
-    last = _last_match(_NUMBER, text)
-    return Extracted(last.group(), "last_number", conclusive=False) if last else None
+    for start in dict.fromkeys((max(0, len(text) - 2_000), 0)):
+        numbers = _NUMBER.findall(text[start:])
+        if numbers:
+            return Extracted(numbers[-1], "last_number", conclusive=False)
+    return None
 
 
 def last_line(text: str) -> Extracted | None:
     """The last line that is not empty: a guess."""
     lines = text.rstrip().rsplit("\n", 1)
-    line = clean_sentence(lines[-1][-_MAX_LINE:])
+    line = sentences.sentence_end(lines[-1][-2_000:])
     return Extracted(line, "last_line", conclusive=False) if line else None
 
 
-FALLBACKS: dict[str, Callable[[str], Extracted | None]] = {"last_number": last_number, "last_line": last_line}
-"""Guesses that a task may allow by `scorer_args: {fallback: NAME}`."""
+FALLBACKS: dict[str, Step | None] = {
+    "final_sentence": final_sentence,
+    "last_number": last_number,
+    "last_line": last_line,
+    "none": None,
+}
+"""What may be read where no answer is announced: `scorer_args: {fallback: NAME}`."""
 
 
-def allowed_fallback(scorer: str, args: Mapping[str, Json], *further: str) -> str | None:
-    """The guess that `scorer_args` allow; raises `UsageError` for arguments that `scorer` does not have."""
+def allowed_fallback(scorer: str, args: Mapping[str, Json], *further: str, default: str | None = None) -> str | None:
+    """The fallback that `scorer_args` ask for; raises `UsageError` for arguments that `scorer` does not have."""
     known = {"fallback", *further}
     if set(args) - known:
         unknown = ", ".join(sorted(set(args) - known))
         raise UsageError(f"scorer {scorer}: unknown scorer_args {unknown}; known: {', '.join(sorted(known))}")
-    fallback = args.get("fallback")
+    fallback = args.get("fallback", default)
     if fallback is not None and fallback not in FALLBACKS:
         raise UsageError(f"scorer {scorer}: fallback must be one of {', '.join(FALLBACKS)}, not {fallback!r}")
     return fallback
 
 
-def final_answer(text: str, fallback: str | None = None) -> Extracted | None:
-    """First of the steps that finds something."""
-    for step in (boxed, hashes, answer_line):
+def explicit_answer(text: str, several: bool = False, trail: list[tuple[str, str]] | None = None) -> Extracted | None:
+    """First of the steps that look for an announced answer; each one tried is told to `trail`."""
+    steps: list[tuple[str, Step]] = [
+        ("json", json_answer),
+        ("boxed", lambda t: boxed(t, several)),
+        ("hashes", hashes),
+        ("answer_line", answer_line),
+        ("printed", printed),
+    ]
+    return _first(steps, text, trail)
+
+
+def final_answer(
+    text: str,
+    fallback: str | None = None,
+    *,
+    several: bool = False,
+    question: str = "",
+    trail: list[tuple[str, str]] | None = None,
+) -> Extracted | None:
+    """The answer that the whole text comes to; None from a JSON reply or a box that breaks off."""
+    found = explicit_answer(text, several, trail)
+    if found is not None or jsontext.opens_json(text) or _breaks_off(text):
+        return found
+    if fallback == "final_sentence":
+        return _first([(fallback, lambda t: final_sentence(t, question))], text, trail)
+    step = FALLBACKS[fallback or "none"]
+    return _first([(fallback or "none", step)], text, trail) if step is not None else None
+
+
+def _first(steps: list[tuple[str, Step]], text: str, trail: list[tuple[str, str]] | None) -> Extracted | None:
+    for name, step in steps:
         found = step(text)
+        if trail is not None:
+            trail.append((name, "nothing" if found is None else found.answer))
         if found is not None:
             return found
-    return FALLBACKS[fallback](text) if fallback else None
+    return None
 
 
 def clean_sentence(text: str) -> str:
     """An answer as it stands in prose, without emphasis marks and the full stop that ends its sentence."""
-    text = text.strip().strip("*_`").strip()
-    stop = re.search(r"[.。](?=\s|$)|(?<=\d)[,;](?=\s+[a-z]{2,})|!(?=$)", text)
-    if stop is not None:
-        text = text[: stop.start()]
-    return text.strip().strip('*_`"“”').strip()
+    return sentences.sentence_end(text)
 
 
-def _last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    found = collections.deque(pattern.finditer(text), maxlen=1)
-    return found[0] if found else None
+def _breaks_off(text: str) -> bool:
+    """Whether the text ends within a box."""
+    at = text.rfind(r"\boxed{", max(0, len(text) - 2_000))
+    return at >= 0 and closing_brace(text, at + 6, len(text)) < 0
 
 
 def _box_content(text: str, start: int) -> str | None:
-    """Text between the braces after a box command, or the single token of the brace-less form `\\boxed 5`."""
+    r"""Text between the braces after a box command, or the single token of the brace-less form `\boxed 5`."""
     while start < len(text) and text[start].isspace():
         start += 1
     if start >= len(text):
         return None
     if text[start] != "{":
-        token = re.compile(r"[^\s$\\{}]+").match(text, start)
+        token = _TOKEN.match(text, start) if text[start - 1].isspace() or text[start].isdigit() else None
         return token.group().rstrip(".,") if token else None
-    depth = 0
-    end = min(len(text), start + 20_000)
-    position = start
-    while position < end:
-        char = text[position]
-        if char == "\\":
-            position += 2
-            continue
-        depth += (char == "{") - (char == "}")
-        if depth == 0:
-            return text[start + 1 : position]
-        position += 1
-    return None
+    end = closing_brace(text, start, min(len(text), start + _MAX_BOX))
+    return text[start + 1 : end].strip() if end >= 0 else None

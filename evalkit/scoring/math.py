@@ -1,84 +1,116 @@
 """The `math` scorer: numbers and expressions, compared by value.
 
-Cheapest comparison first: equal text, exact rational arithmetic when both sides are plain numbers, and otherwise
-math-verify in a worker process under a hard time limit.
+`extract` says which text is the answer, `equivalence` whether it is the target. What only a computer algebra system can
+read goes to math-verify in a worker process under a hard time limit.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from evalkit.errors import UsageError
 from evalkit.scoring import extract
-from evalkit.scoring.grade import Judged, NeedsWorker, grade, needs_worker
-from evalkit.scoring.numbers import NotOneNumber, in_base, number_with_unit, plain_number
+from evalkit.scoring.equivalence import Symbolic, Tolerance, compare
+from evalkit.scoring.grade import Extracted, Judged, NeedsWorker, grade, needs_worker
 from evalkit.scoring.pool import JobFailed, WorkerPool
 from evalkit.types import Generation, Item, Json, Score
 
-_MAX_EXPRESSION = 2_000
 _LIMIT_S = 5.0
+_CACHED = 20_000
+_LIST = re.compile(r"[,;]|\\pm|±|\bor\b|\band\b")
 
 
 class MathScorer:
-    """`scorer: math`, with `scorer_args: {fallback: last_number | last_line}` for tasks that allow a guess."""
+    """`scorer: math`.
+
+    `scorer_args`: `fallback` (`final_sentence`, `last_number`, `last_line`, `none`) says what is read where no answer is
+    announced; `relative`, `absolute` allow that far from the
+    target.
+    """
 
     name = "math"
-    version = "1"
+    version = "2"
 
     def __init__(self, args: Mapping[str, Json]) -> None:
-        self._fallback = extract.allowed_fallback(self.name, args)
+        self._fallback = extract.allowed_fallback(self.name, args, "relative", "absolute", default="final_sentence")
+        self._tolerance = _tolerance(args)
         self._pool = WorkerPool(_LIMIT_S)
+        self._judge = functools.lru_cache(maxsize=_CACHED)(self._judge_once)
 
     def score(self, item: Item, generation: Generation) -> Score:
         """Grade one generation against `item.target`."""
-        return self._grade(item, generation, self._compare)
+        return self._grade(item, generation, self._judge)
 
     def score_at_once(self, item: Item, generation: Generation) -> Score | None:
         """The same, unless it takes symbolic algebra."""
         try:
-            return self._grade(item, generation, needs_worker)
+            return self._grade(item, generation, functools.partial(self._compare, symbolic=needs_worker))
         except NeedsWorker:
             return None
 
-    def _grade(self, item: Item, generation: Generation, compare: Callable[[str, str], Judged]) -> Score:
-        return grade(
-            generation,
-            lambda text: extract.final_answer(text, self._fallback),
-            lambda answer: _judge(str(item.target), answer, compare),
-            f"{self.name}@{self.version}",
+    def grade_answer(self, item: Item, answer: str) -> Score:
+        """Grade what already is the answer: only a box or an announcement around it is looked for."""
+        found = functools.partial(bare_answer, several=_is_list(str(item.target)))
+        return self._grade(item, Generation(answer=answer), self._judge, found)
+
+    def explain(self, item: Item, generation: Generation, bare: bool = False) -> list[tuple[str, str]]:
+        """Each extraction and comparison step that was tried, and what came of it."""
+        trail = list[tuple[str, str]]()
+        find = self._finder(item, trail) if not bare else functools.partial(bare_answer, trail=trail)
+        judge = functools.partial(self._compare, symbolic=self._algebra, trail=trail)
+        self._grade(item, generation, judge, find)
+        return trail
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self._pool.close()
+
+    def _grade(
+        self,
+        item: Item,
+        generation: Generation,
+        judge: Callable[[str, str], Judged],
+        find: Callable[[str], Extracted | None] | None = None,
+    ) -> Score:
+        target = str(item.target)
+        find = find or self._finder(item, None)
+        return grade(generation, find, lambda answer: judge(target, answer), f"{self.name}@{self.version}")
+
+    def _finder(self, item: Item, trail: list[tuple[str, str]] | None) -> Callable[[str], Extracted | None]:
+        question = next((content for role, content in reversed(item.messages) if role == "user"), "")
+        return functools.partial(
+            extract.final_answer,
+            fallback=self._fallback,
+            several=_is_list(str(item.target)),
+            question=question,
+            trail=trail,
         )
 
-    def _compare(self, target: str, answer: str) -> Judged:
+    def _compare(
+        self, target: str, answer: str, symbolic: Symbolic, trail: list[tuple[str, str]] | None = None
+    ) -> Judged:
+        return compare(target, answer, tolerance=self._tolerance, symbolic=symbolic, trail=trail)
+
+    def _judge_once(self, target: str, answer: str) -> Judged:
+        return self._compare(target, answer, self._algebra)
+
+    def _algebra(self, target: str, answer: str) -> Judged:
         try:
             equal = self._pool.run(symbolically_equal, target, answer)
         except JobFailed as fault:
             return Judged(0.0, "math-verify", f"could not be compared: {fault}")
         return Judged(float(equal), "math-verify")
 
-    def close(self) -> None:
-        """Stop the workers."""
-        self._pool.close()
 
-
-def _judge(target: str, answer: str, compare: Callable[[str, str], Judged]) -> Judged:
-    if _squeeze(target) == _squeeze(answer):
-        return Judged(1.0, "text")
-    theirs, ours = in_base(target), in_base(answer)
-    if theirs and ours and (theirs.base or ours.base):
-        return Judged(float(theirs.agrees(ours)), "base")
-    wanted = plain_number(target)
-    try:
-        given = number_with_unit(answer)
-    except NotOneNumber:
-        given = None
-        if wanted is not None:
-            return Judged(0.0, "number", "words or digits after the number make it another one")
-    if wanted is not None and given is not None:
-        return Judged(float(wanted == given), "number")
-    if len(answer) > _MAX_EXPRESSION:
-        return Judged(0.0, "too_long", f"the answer has {len(answer)} characters")
-    return compare(target, answer)
+def bare_answer(text: str, several: bool = False, trail: list[tuple[str, str]] | None = None) -> Extracted | None:
+    """The answer of a text that is nothing else."""
+    found = extract.explicit_answer(text, several, trail)
+    if found is not None:
+        return found
+    return Extracted(text.strip(), "bare") if text.strip() else None
 
 
 def symbolically_equal(target: str, answer: str) -> bool:
@@ -94,7 +126,14 @@ def symbolically_equal(target: str, answer: str) -> bool:
     return bool(gold) and bool(given) and bool(math_verify.verify(gold, given, timeout_seconds=None))
 
 
-def _squeeze(text: str) -> str:
-    """Without spaces that mean nothing; between two digits a space means something."""
-    text = re.sub(r"(?<=\d)(?:\s|\\[,;: ])+(?=\d)", "\N{SYMBOL FOR SPACE}", text)
-    return re.sub(r"\s+|\\[,;:! ]|^\$+|\$+$", "", text).rstrip(".")
+@functools.lru_cache(maxsize=4096)
+def _is_list(target: str) -> bool:
+    return len(target) < 2_000 and _LIST.search(target) is not None
+
+
+def _tolerance(args: Mapping[str, Json]) -> Tolerance | None:
+    given = {name: args[name] for name in ("relative", "absolute") if args.get(name) is not None}
+    for name, size in given.items():
+        if isinstance(size, bool) or not isinstance(size, int | float) or not 0 <= size < float("inf"):
+            raise UsageError(f"scorer math: {name} must be a number of at least 0, not {size!r}")
+    return Tolerance(**given) if given else None

@@ -1,127 +1,116 @@
-r"""Plain numbers as exact fractions, in the notations of prose and TeX; anything else is None.
+r"""Plain numbers as exact fractions, and the one number of a phrase.
 
->>> plain_number("$1{,}234.50$") == Fraction("1234.5")
-True
+>>> plain_number("1,234.50")
+Fraction(2469, 2)
+>>> only_number("18 dollars every day")
+Fraction(18, 1)
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 
-_DECORATION = re.compile(
-    r"\\(?:displaystyle|left|right|!)|\\text(?:bf|rm|it)?\{\s*\}|[$€£¥]|\\\$|\\%|%|\\circ\b|\^\{?\\circ\}?|°"
-)
-_GROUPED = re.compile(r"(?<=\d)(?:,|\{,\}|[\u00a0\u202f\u2009 ])(?=\d{3}(?!\d))")
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)")
-_RATIO = re.compile(rf"({_NUMBER.pattern})/(\d+)")
-_FRAC = re.compile(r"([+-]?)\\[dt]?frac\{([+-]?\d+)\}\{([+-]?\d+)\}")
-_SPACE = re.compile(r"\\[,;:\s]|~")
-_MIXED = re.compile(r"([+-]?)(\d+)\s+(\d+)/(\d+)")
-_MIXED_FRAC = re.compile(r"([+-]?)(\d+)\s*\\[dt]?frac\{(\d+)\}\{(\d+)\}")
-_COLOR = re.compile(r"\\(?:textcolor|color)\s*\{\w+\}\s*\{([^{}]*)\}")
-_FULLWIDTH = str.maketrans("０１２３４５６７８９．，－＋％", "0123456789.,-+%")
-_SYMBOLS = "km|m|cm|mm|mi|ft|in|yd|kg|g|mg|lb|lbs|oz|s|h|hr|hrs|min|ms|L|l|mL|ml|J|kJ|N|W|kW|V|A|K|Pa|Hz|mph|sec"
-_SYMBOL = rf"(?:{_SYMBOLS})(?:\^\{{?-?\d\}}?|[²³])?"
-_WORDS = r"[A-Za-z]+(?: [A-Za-z]+){0,7}"
-_UNIT = re.compile(
-    rf"(?:\s*\\(?:text|mathrm|mbox)\s*\{{\s*(?P<tex>{_WORDS}|{_SYMBOL}/{_SYMBOL})\s*\}}(?:\^\{{?-?\d\}}?)?"
-    rf"|\s+(?P<symbol>{_SYMBOL}(?:/{_SYMBOL})?)"
-    rf"|\s+(?P<prose>{_WORDS}))(?:\s*\([A-Za-z ]+\))?\.?$"
-    r"|\s+\([A-Za-z ]+\)\.?$"
-)
-_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
-_LINKS = frozenset(["or", "and", "to"])
-_CHANGES = frozenset(
-    re.findall(
-        r"\w+",
-        """zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty seventy
-        eighty ninety half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh eighth
-        eighths ninth tenth tenths hundredth hundredths thousandth thousandths plus minus over divided mod modulo
-        squared cubed factorial root remainder than pi negative sqrt log hundreds thousands millions billions dozens""",
+MAX_DIGITS = 400
+_INTEGER = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
+_PLAIN = re.compile(rf"([+-]?) ?({_INTEGER}(?:\.\d*)?|\.\d+)(?:\s*/\s*({_INTEGER}))?")
+_IN_TEXT = re.compile(rf"(?<![\w.])(?:(?<![\d)])[-+])?(?:{_INTEGER}(?:\.\d+)?|\.\d+)(?:/\d+)?(?![\d/])")
+_EUROPEAN = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,\d+)")
+_DIGITS = re.compile(r"\d")
+_GLUED = re.compile(r"\d([A-Za-z]{1,3})(?![A-Za-z])")
+_FACTOR = re.compile(r"\d\s+([A-Za-z])(?![A-Za-z.])")
+_FORMULA = re.compile(r"[*^_\\=<>+|]")
+
+SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
+_UNITS = dict(
+    zip(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "eighteen nineteen".split(),
+        range(20),
+        strict=True,
     )
 )
-"""Words that make another number of the number before them."""
-_MAX_DIGITS = 400
+_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+SHORT_UNITS = frozenset(
+    "km m cm mm mi ft in yd kg g mg lb lbs oz s h hr hrs min ms L l mL ml J kJ N W kW V A K C F Pa Hz mph sec rad dB eV T "
+    "mol kmh kph rpm USD EUR GBP am pm AM PM th st nd rd k".split()
+)
+"""Symbols of units: what may follow a value even without a space."""
+CHANGES = frozenset(
+    "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh eighth eighths ninth "
+    "tenth tenths hundredth hundredths thousandth thousandths plus minus over divided times mod modulo squared cubed "
+    "factorial root remainder than pi negative sqrt log hundreds thousands millions billions dozens not or and to "
+    "between from twice double triple".split()
+)
+"""Words that make another number of the number beside them, or say that it is not one number."""
 
 
 def plain_number(text: str) -> Fraction | None:
-    """The exact value of `text` if it is nothing but one number (decimal, ratio, or simple TeX fraction)."""
-    if len(text) > 2 * _MAX_DIGITS:
+    """The exact value of `text` if it is one number: decimal, ratio, with or without separators of thousands."""
+    if len(text) > MAX_DIGITS:
         return None
-    bare = _COLOR.sub(r"\1", text.translate(_FULLWIDTH)).replace("−", "-").replace("–", "-")
-    bare = _SPACE.sub(" ", _DECORATION.sub("", bare)).strip()
-    bare = _GROUPED.sub("", bare).removesuffix(".").strip()
-    if len(bare) > _MAX_DIGITS or not bare.isascii():
+    found = _PLAIN.fullmatch(text)
+    if found is None:
         return None
-    if _NUMBER.fullmatch(bare):
-        return Fraction(bare.removesuffix("."))
-    ratio = _RATIO.fullmatch(bare)
-    if ratio is not None:
-        return Fraction(ratio[1]) / int(ratio[2]) if int(ratio[2]) else None
-    mixed = _MIXED.fullmatch(bare) or _MIXED_FRAC.fullmatch(bare)
-    if mixed is not None and int(mixed[4]):
-        value = int(mixed[2]) + Fraction(int(mixed[3]), int(mixed[4]))
-        return -value if mixed[1] == "-" else value
-    frac = _FRAC.fullmatch(bare)
-    if frac is not None and int(frac[3]):
-        value = Fraction(int(frac[2]), int(frac[3]))
-        return -value if frac[1] == "-" else value
-    return None
+    sign, above, below = found.groups()
+    value = Fraction(above.replace(",", "").rstrip("."))
+    if below is not None:
+        divisor = int(below.replace(",", ""))
+        if divisor == 0:
+            return None
+        value /= divisor
+    return -value if sign == "-" else value
 
 
-class NotOneNumber(Exception):
-    """The text begins like a number and is another one, or several: `5 minus two`, `2 5`, `5 tenths`."""
-
-
-def number_with_unit(text: str) -> Fraction | None:
-    """Like `plain_number`, with up to eight words of unit after the number; `5 million` is 5,000,000.
-
-    Raises `NotOneNumber` for what must not be read as its first number.
-    """
-    inside = re.fullmatch(r"\s*\\text\{([^{}]*)\}\s*", text)
-    text = inside[1] if inside else text
-    unit = _UNIT.search(text[-160:])
-    if unit is None:
-        if re.search(r"\d(?:\s|\\[,;: ])+\d", text) and re.fullmatch(r"(?:[\d\s$]|\\[,;: ])+", text):
-            found = plain_number(text)
-            if found is None:
-                raise NotOneNumber
-            return found
-        return plain_number(text)
-    number = plain_number(text[: len(text) - len(unit.group())])
-    words = (unit["tex"] or unit["prose"] or "").lower().split()
-    if number is None or not _LINKS.isdisjoint(words):
+def european_number(text: str) -> Fraction | None:
+    """`3,5` and `1.234,5`: a comma before the decimals, points between the thousands."""
+    if len(text) > MAX_DIGITS or not _EUROPEAN.fullmatch(text):
         return None
-    if unit["prose"] and len(unit["prose"]) == 1:
-        return None  # a product with a variable, as in `5 x`
-    if words and words[0] in _SCALES:
-        number, words = number * _SCALES[words[0]], words[1:]
-    if not _CHANGES.isdisjoint(words) or not _SCALES.keys().isdisjoint(words):
-        raise NotOneNumber
-    return number
+    return Fraction(text.replace(".", "").replace(",", "."))
 
 
-_BASED = re.compile(r"\(?([0-9A-Za-z.]+)\)?_\{?(\d{1,2})\}?")
+def only_number(phrase: str) -> Fraction | None:
+    """The number of a phrase that names no other and no word that changes it: `18 dollars every day`."""
+    if len(phrase) > MAX_DIGITS or _FORMULA.search(phrase):
+        return None
+    if any(u not in SHORT_UNITS for u in _GLUED.findall(phrase) + _FACTOR.findall(phrase) if u != "a"):
+        return None
+    words = re.findall(r"[a-z]+", phrase.lower())
+    if not _DIGITS.search(phrase):
+        return number_in_words(words)
+    numbers = {plain_number(n) for n in _IN_TEXT.findall(phrase)}
+    if len(numbers) != 1 or not CHANGES.isdisjoint(words):
+        return None
+    # Every digit must belong to that number: `4210_7` and `2x3` are others.
+    if _DIGITS.search(_IN_TEXT.sub(" ", phrase)):
+        return None
+    value = numbers.pop()
+    scales = [w for w in words if w in SCALES]
+    if value is None or len(scales) > 1:
+        return None
+    if scales and not re.search(rf"\d\s*{scales[0]}\b", phrase.lower()):
+        return None
+    return value * SCALES[scales[0]] if scales else value
 
 
-@dataclass(frozen=True, slots=True)
-class Based:
-    """Digits with the base written under them, if one is."""
-
-    digits: str
-    base: int | None
-
-    def agrees(self, other: Based) -> bool:
-        """The same digits, and no other base where both say one: `52` for `52_8` leaves out what the question said."""
-        return self.digits == other.digits and (None in (self.base, other.base) or self.base == other.base)
-
-
-def in_base(text: str) -> Based | None:
-    """`52_8`, `(52)_{8}` and the like, or digits alone; None for other texts."""
-    bare = re.sub(r"\s|\$|\\(?:text|mathrm)\{([^{}]*)\}", lambda found: found[1] or "", text)
-    based = _BASED.fullmatch(bare)
-    if based is not None:
-        return Based(based[1].upper(), int(based[2]))
-    return Based(bare.upper(), None) if re.fullmatch(r"[0-9A-Za-z.]+", bare) else None
+def number_in_words(words: list[str]) -> Fraction | None:
+    """`twenty five`, `three hundred and four`: English words for one number, with other words after it."""
+    total = current = 0
+    seen = False
+    for word in words:
+        if word in _UNITS:
+            current += _UNITS[word]
+        elif word in _TENS:
+            current += _TENS[word]
+        elif word in SCALES and seen:
+            scaled = current * SCALES[word]
+            total, current = (total, scaled) if word in ("hundred", "dozen") else (total + scaled, 0)
+        elif seen and word == "and":
+            continue
+        elif seen:
+            break
+        else:
+            return None
+        seen = True
+    rest = words[len(words) :] if not seen else [w for w in words if w in CHANGES and w != "and"]
+    return Fraction(total + current) if seen and not rest else None

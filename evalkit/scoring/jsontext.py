@@ -1,0 +1,88 @@
+r"""The answer of a JSON reply, also where the JSON is not quite JSON: in a code fence, with TeX's backslashes unescaped,
+or cut off after the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+_KEY = re.compile(r"""["'](?:final[ _]?)?(?:answer|solution|result)["']\s*:\s*""", re.IGNORECASE)
+_KEY_WORDS = ("answer", "Answer", "solution", "result", "ANSWER")
+_OPENS = re.compile(r"""\s*(?:```\s*(?:json|JSON)?\s*)?\{\s*["']""")
+_STRING_ENDS = re.compile(r'"(?=\s*(?:[}\],]|```|$))')
+_TEX = re.compile(
+    r"(?<!\\)\\(?:[A-Zac-eg-mo-qsv-z][A-Za-z]+|frac|boxed|text|times|theta|tan|tau|to(?![a-z])|triangle|right|rho|rangle"
+    r"|rfloor|beta|begin|bar|binom|bf|big|neq?(?![a-z])|nu(?![a-z])|not(?![a-z])|notin|nabla|forall|fbox|therefore"
+    r"|tfrac|textbf|textrm|tilde|rightarrow|mathrm|underline|u(?![0-9a-fA-F]{4})|[(){}\[\]%$!,;])"
+)
+_MAX_VALUE = 4_000
+_LONGEST_TAIL = 200_000
+
+
+def opens_json(text: str) -> bool:
+    """Whether the text as a whole sets out to be a JSON object."""
+    return _OPENS.match(text) is not None
+
+
+def last_answer(text: str) -> str | None:
+    """The value of the last `"answer"` key, as text; None if there is none, or if it is cut off."""
+    tail = text[-_LONGEST_TAIL:]
+    end = len(tail)
+    for _ in range(8):
+        at = max(tail.rfind(word, 0, end) for word in _KEY_WORDS)
+        if at < 0:
+            return None
+        start = max(tail.rfind('"', max(0, at - 8), at), tail.rfind("'", max(0, at - 8), at))
+        found = _KEY.match(tail, start) if start >= 0 else None
+        if found is not None:
+            return _value(tail, found.end())
+        end = at
+    return None
+
+
+def _value(text: str, start: int) -> str | None:
+    opening = text[start : start + 1]
+    if opening == '"':
+        return _string(text, start + 1)
+    if opening == "[":
+        depth = 0
+        for place in range(start, min(len(text), start + _MAX_VALUE)):
+            depth += (text[place] == "[") - (text[place] == "]")
+            if depth == 0:
+                return _members(text[start : place + 1])
+        return None
+    if opening == "'":
+        end = text.find("'", start + 1)
+        return text[start + 1 : end] if end > 0 else None
+    found = re.compile(r"[^,}\n]{1,400}?(?=\s*[,}\n])").match(text, start)
+    return found.group().strip() if found is not None else None
+
+
+def _members(text: str) -> str:
+    """`["1", "2"]` as `[1, 2]`."""
+    try:
+        members = json.loads(text)
+    except ValueError:
+        return text
+    return "[" + ", ".join(m if isinstance(m, str) else json.dumps(m) for m in members) + "]"
+
+
+def _string(text: str, start: int) -> str | None:
+    for end in _STRING_ENDS.finditer(text, start, min(len(text), start + _MAX_VALUE)):
+        backslashes = len(text[start : end.start()]) - len(text[start : end.start()].rstrip("\\"))
+        if backslashes % 2 == 0:
+            return unescaped(text[start : end.start()])
+    return None
+
+
+def unescaped(raw: str) -> str:
+    """The text of a JSON string's inside; backslashes that can only be TeX's are kept."""
+    if not _TEX.search(raw):
+        try:
+            return str(json.loads(f'"{raw}"', strict=False))
+        except ValueError:
+            pass
+    # Two backslashes before a letter are one that was escaped; elsewhere they end the row of a matrix.
+    raw = re.sub(r"\\\\(?=[A-Za-z{}$%!,;()])", r"\\", raw)
+    return re.sub(r"\\n(?![a-z])", "\n", raw.replace('\\"', '"'))

@@ -1,0 +1,95 @@
+r"""Units: what stands after a value and does not change it.
+
+`5 \text{ cm}`, `12 square units`, `3/4 cup of sugar`, `60 miles per hour`, `50\%`, `90^\circ`. A word after a value is
+a unit unless it makes another number of it; a single letter is one only if it is the symbol of a unit.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from evalkit.scoring.numbers import CHANGES, SCALES, SHORT_UNITS
+from evalkit.scoring.symbols import FUNCTIONS
+
+_SYMBOLS = {
+    "km": "km", "kilometer": "km", "kilometre": "km", "m": "m", "meter": "m", "metre": "m", "cm": "cm",
+    "centimeter": "cm", "centimetre": "cm", "mm": "mm", "millimeter": "mm", "mi": "mile", "mile": "mile",
+    "ft": "foot", "foot": "foot", "feet": "foot", "in": "inch", "inch": "inch", "inche": "inch", "yd": "yard",
+    "yard": "yard", "kg": "kg", "kilogram": "kg", "g": "g", "gram": "g", "mg": "mg", "lb": "pound", "pound": "pound",
+    "oz": "ounce", "ounce": "ounce", "s": "second", "sec": "second", "second": "second", "h": "hour", "hr": "hour",
+    "hour": "hour", "min": "minute", "minute": "minute", "day": "day", "week": "week", "month": "month",
+    "year": "year", "l": "liter", "liter": "liter", "litre": "liter", "ml": "ml", "milliliter": "ml",
+    "dollar": "dollar", "cent": "cent", "usd": "dollar", "euro": "euro", "degree": "degree",
+}  # fmt: skip
+"""Units that are told apart where target and answer both name one."""
+_LAST = re.compile(r"(?P<word>[A-Za-z]+)\.?(?:\s*\^\s*\{?\s*-?\d\s*\}?|\d(?![\d.]))?$")
+_LEADING = re.compile(
+    r"^(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|just|a total of|total|is|are|US|USD|Rs\.?|RM|HK"
+    r"|\\approx|\\sim|≈|=|:|[€£¥₹₽])\s*)+",
+    re.IGNORECASE,
+)
+_PERCENT = re.compile(r"\s*(?:%|percent|per cent|percentage points?|pct)\.?$", re.IGNORECASE)
+_DEGREES = re.compile(r"\s*(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*(?:[CFK]\b|Celsius|Fahrenheit)?)$")
+_PARENTHESIS = re.compile(r"(?<=[\w}%)])\s+\([^()=\d]*\)$")
+_KEPT = FUNCTIONS | {"pi", "infty", "inf", "infinity", "i", "e", "x", "y", "n"}
+_MAX_WORDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A value with what stands around it."""
+
+    body: str
+    unit: str = ""
+    """First word of the unit, as told apart by `other_unit`; empty if there is none."""
+    percent: bool = False
+    scale: int = 1
+    """Of `5 million`."""
+
+
+def measured(text: str) -> Measured:
+    """Split a `notation.tidy` text into a value and its unit."""
+    body = _PARENTHESIS.sub("", _LEADING.sub("", text)).strip()
+    bare = _DEGREES.sub("", body)
+    if bare != body and bare:
+        return Measured(bare, "degree")
+    bare = _PERCENT.sub("", body)
+    if bare != body and bare:
+        return Measured(bare, "", percent=True)
+    return _without_words(body) or Measured(body)
+
+
+def other_unit(one: Measured, two: Measured) -> bool:
+    """Both name a unit, and not the same."""
+    first, second = _SYMBOLS.get(one.unit), _SYMBOLS.get(two.unit)
+    return first is not None and second is not None and first != second
+
+
+def _without_words(text: str) -> Measured | None:
+    rest, words = text, list[str]()
+    while len(words) < _MAX_WORDS and (found := _LAST.search(rest[-60:])) is not None:
+        start = len(rest) - len(rest[-60:]) + found.start()
+        word = found["word"]
+        if start and rest[start - 1] == "\\":
+            break
+        if (len(word) == 1 or word in _KEPT) and word not in SHORT_UNITS and word not in ("a", "A"):
+            break
+        words.insert(0, word)
+        rest = rest[:start].rstrip()
+        rest = rest.removesuffix("/").removesuffix("-").removesuffix(r"\cdot").removesuffix(",").rstrip()
+    if not words or not rest or rest[-1] in "=(<>+*^_":
+        return None
+    lowered = [w.lower() for w in words]
+    glued = text[len(rest) : len(rest) + 1].isalpha()
+    if glued and words[0] not in SHORT_UNITS and len(words[0]) < 4:
+        return None
+    scale = 1
+    if lowered[0] in SCALES:
+        scale, lowered = SCALES[lowered[0]], lowered[1:]
+    if not CHANGES.isdisjoint(lowered) or not SCALES.keys().isdisjoint(lowered):
+        return None
+    unit = lowered[0] if lowered else ""
+    if unit in ("square", "cubic", "sq", "cu") and len(lowered) > 1:
+        unit = lowered[1]
+    return Measured(rest, unit if unit in _SYMBOLS else unit.removesuffix("s"), scale=scale)
