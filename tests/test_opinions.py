@@ -13,7 +13,34 @@ import pytest
 from conftest import Cli
 from support.endpoint import Endpoint, Reply
 
+from evalkit.registry import SCORERS
 from evalkit.review import contains
+from evalkit.scoring.extract import boxed
+from evalkit.scoring.grade import Judged, grade
+from evalkit.types import Generation, Item, Score
+
+
+class Boxes:
+    """A scorer that reads boxes and nothing else, so that what is unparsed here stays so."""
+
+    name = "boxes"
+    version = "1"
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        pass
+
+    def score(self, item: Item, generation: Generation) -> Score:
+        return grade(generation, boxed, lambda text: Judged(float(text == item.target), "text"), "boxes@1")
+
+    score_at_once = score
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SCORERS._builtin, "math", f"{__name__}:Boxes")
 
 
 def number(body: dict[str, Any]) -> int:
@@ -120,7 +147,7 @@ def test_the_audit_lists_what_to_read(cli: Cli, data_dir: Path) -> None:
 
     shown = cli("audit", only_run()).out
     assert "graders disagree: 2" in shown and "unparsed, but the text contains the target: 2" in shown
-    assert "math-verify@1  scored 1: '2' by" not in shown and "math-verify@1  scored 1: '2'" in shown
+    assert "boxes@1  unparsed (no answer" in shown and "math-verify@1  scored 1: '2'" in shown
     assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", shown), "a model's text does not steer the terminal"
     assert "[bold]surely[/bold] :bomb:" in shown, "nor the markup"
     few = cli("audit", only_run(), "--limit", 1).out
