@@ -76,7 +76,7 @@ def _marks(store: RunStore, task: TaskSpec, grader: str, shape: tuple[int, ...])
     values, kinds = np.full(shape, np.nan), np.full(shape, -1, dtype=np.int8)
     code = {str(status): number for number, status in enumerate(STATUSES)}
     for sample, position, status, value in store.opinions.marks(task.name, grader):
-        if status not in code or position >= shape[0] or sample >= shape[1]:
+        if status not in code or not (0 <= position < shape[0] and 0 <= sample < shape[1]):
             where = f"sample {sample} of item {position} of {task.name}"
             raise StoreError(f"{store.folder}: an opinion on {where} is damaged")
         values[position, sample] = np.nan if value is None else value

@@ -229,3 +229,18 @@ CONTAINS = [
 @pytest.mark.parametrize(("text", "target", "expected"), CONTAINS)
 def test_contains(text: str, target: str, expected: bool) -> None:
     assert contains(text, target) == expected
+
+
+DAMAGE = [
+    ("UPDATE opinions SET status='weird'", ["audit", "report"], "is damaged"),
+    ("UPDATE opinions SET item=99 WHERE item=1", ["score", "report"], "item 99 of gsm8k is damaged"),
+]
+
+
+@pytest.mark.parametrize(("edit", "command", "words"), [(e, c, w) for e, commands, w in DAMAGE for c in commands])
+def test_damaged_opinions_are_named(cli: Cli, data_dir: Path, edit: str, command: str, words: str) -> None:
+    run(cli, data_dir, "--second-grader", "math-verify")
+    with sqlite3.connect(only_run() / "samples.sqlite") as db:
+        db.execute(edit)
+    result = cli(command, only_run())
+    assert result.code == 2 and words in result.err and "Traceback" not in result.err

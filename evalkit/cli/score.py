@@ -107,13 +107,16 @@ def _judge(store: RunStore, client: Client) -> None:
 
 def _diff(run: Path, corrected: bool | None, exit_code: bool, as_json: bool) -> int:
     with RunStore.open(run) as store:
-        spec = store.record.spec
-        found = []
-        for flip in flips(store, spec if corrected is None else with_errata(spec, corrected)):
-            found.append(flip)
-            if not as_json:
+        spec = store.record.spec if corrected is None else with_errata(store.record.spec, corrected)
+        n = 0
+        kept = []
+        for flip in flips(store, spec):
+            n += 1
+            if as_json:
+                kept.append(flip)
+            else:
                 print_flip(flip)
     if as_json:
-        print_json(found)
-    note(f"{len(found)} scores would change; nothing is stored")
-    return int(exit_code and bool(found))
+        print_json(kept)
+    note(f"{n:,} scores would change; nothing is stored")
+    return int(exit_code and n > 0)
