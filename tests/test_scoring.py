@@ -129,8 +129,8 @@ def test_scorer_works_from_many_threads(scorers: Scorers) -> None:
     found: list[float | None] = []
 
     def grade(i: int) -> None:
-        item = Item(id=str(i), messages=(), target=f"\\frac{{{i}}}{{7}}x")
-        found.append(scorer.score(item, Generation(answer=f"\\boxed{{\\frac{{{2 * i}x}}{{14}}}}")).value)
+        item = Item(id=str(i), messages=(), target=f"\\sum_{{k=1}}^{{{i}}} k")  # beyond what is read without a worker
+        found.append(scorer.score(item, Generation(answer=f"\\boxed{{{i * (i + 1) // 2}}}")).value)
 
     threads = [threading.Thread(target=grade, args=(i,)) for i in range(1, 9)]
     for thread in threads:
@@ -172,7 +172,7 @@ def test_closed_scorer_leaves_no_process() -> None:
     import multiprocessing
 
     scorer = MathScorer({})
-    scorer.score(Item(id="x", messages=(), target="x+1"), Generation(answer=r"\boxed{1+x}"))
+    scorer.score(Item(id="x", messages=(), target=r"\sum_{k=1}^{3} k"), Generation(answer=r"\boxed{6}"))
     before = {p.pid for p in multiprocessing.active_children()}
     scorer.close()
     assert len({p.pid for p in multiprocessing.active_children()} & before) < len(before)

@@ -24,7 +24,7 @@ from fractions import Fraction
 from evalkit.scoring.expressions import parse
 from evalkit.scoring.grade import Judged
 from evalkit.scoring.notation import MAX_ANSWER, plain_characters, tidy, unwrap
-from evalkit.scoring.numbers import european_number, only_number, plain_number
+from evalkit.scoring.numbers import as_programs_print, european_number, only_number, plain_number
 from evalkit.scoring.structures import equal
 from evalkit.scoring.symbols import Node, NotRead
 from evalkit.scoring.units import Measured, measured, other_unit
@@ -42,6 +42,7 @@ _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven
           "ten": "10", "eleven": "11", "twelve": "12", "sixteen": "16"}  # fmt: skip
 _CLOCK = re.compile(r"(\d{1,2})(?:\s*[:.]\s*(\d\d))?\s*([ap])\.?\s?m\.?|(\d{1,2})\s*:\s*(\d\d)", re.IGNORECASE)
 _GROUPS = re.compile(r"\d,\d{3}(?!\d)")
+_TURNED = re.compile(r"([\[\]])([^\[\]]+)([\[\]])")
 _SHARE = re.compile(r"(\d{1,9}) (?:in|out of|over) (\d{1,9})(?: [a-z ]+)?", re.IGNORECASE)
 _PROSE = re.compile(
     r"^[^=<>\\\d(\[{|]{0,80}?(?:\b(?:is|are|was|were|be|equals?|equal to|by|as)\b|:)\s*(?=\S)", re.IGNORECASE
@@ -143,7 +144,7 @@ def _number(pair: _Pair) -> Judged | None:
 
 def _numbers_agree(pair: _Pair, wanted: Fraction, given: Fraction) -> bool:
     if wanted == given or pair.tolerance is None:
-        return wanted == given
+        return wanted == given or as_programs_print(wanted, given)
     try:
         return pair.tolerance.allows(float(wanted), float(given))
     except OverflowError:
@@ -263,6 +264,10 @@ def _same(tolerance: Tolerance | None, target: Node, answer: Node) -> bool:
                 return tolerance.allows(float(wanted), float(given))
         except (NoValue, OverflowError):
             pass
+    if answer.op == "number" and len(str(answer.args[0])) >= 12:
+        wanted = value(target)
+        if not isinstance(wanted, complex) and as_programs_print(wanted, answer.args[0]):
+            return True
     return same(target, answer)
 
 
@@ -275,6 +280,8 @@ def _readings(pair: _Pair, text: str, unit: Measured) -> list[Node]:
         texts += [said, measured(said).body]
     if _GROUPS.search(text):
         texts = [re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", t) for t in texts] + texts
+    if (turned := _TURNED.fullmatch(text)) is not None:  # `]1, 2[`, as the French write open intervals
+        texts.append({"]": "("}.get(turned[1], "[") + turned[2] + {"[": ")"}.get(turned[3], "]"))
     found = list[Node]()
     for candidate in dict.fromkeys(texts):
         try:

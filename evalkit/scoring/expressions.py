@@ -103,10 +103,7 @@ class _Reader:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise NotRead("too deeply nested")
-        if self.peek() in (r"\pm", r"\mp"):
-            found = number(0)
-        else:
-            found = self.product()
+        found = number(0) if self.peek() in (r"\pm", r"\mp") else self.product()
         while (op := self.peek()) in ("+", "-", r"\pm", r"\mp"):
             self.at += 1
             right = self.product()
@@ -350,10 +347,8 @@ class _Reader:
         if name == "sqrt" and self.accept("["):
             index = self.sum()
             self.expect("]")
-        if self.peek() == "{":
-            inner = self.group()
-        else:  # `\sqrt12` means the root of 12 to whoever writes it
-            inner = self.atom()
+        # `\sqrt12` means the root of 12 to whoever writes it.
+        inner = self.group() if self.peek() == "{" else self.atom()
         return Node("root", (inner, index))
 
     def _matrix(self) -> Node:
@@ -374,17 +369,13 @@ class _Reader:
                 rows.append([])
             elif not self.accept("&"):
                 rows[-1].append(self.listed())
-        self.group_name()
+        self.expect("{")
+        self.take()
+        self.expect("}")
         kept = tuple(tuple(row) for row in rows if row)
         if name in ("cases", "aligned"):
             return Node("list", tuple(cell for row in kept for cell in row))
         return Node("determinant" if name == "vmatrix" else "matrix", kept)
-
-    def group_name(self) -> None:
-        """`{name}` after an end."""
-        self.expect("{")
-        self.take()
-        self.expect("}")
 
 
 def _grouped(opening: str, closing: str, inner: Node) -> Node:

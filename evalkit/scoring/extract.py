@@ -3,15 +3,16 @@ r"""Find the final answer in a text, most explicit form first; the step that fou
 | step | finds |
 |---|---|
 | `json` | the value of `"answer"` in a JSON reply, also in a code fence or badly escaped |
-| `boxed` | the last `\boxed{}` or `\fbox{}`; `boxes` where the target is a list and the end of the text boxes its members |
+| `boxed` | the last `\boxed{}` or `\fbox{}` |
+| `boxes` | several boxes in a row, where the target is a list |
 | `hashes` | `#### X`, the form of GSM8K's own solutions |
 | `answer_line` | what follows "the answer is", "**Answer:**", "答案是", "Respuesta:", ... |
 | `printed` | the printed result of a program |
 | `final_sentence` | the value that the last sentence with one ends up saying |
-| `last_number`, `last_line` | guesses that a task may ask for instead of the last sentence: `scorer_args: {fallback: ...}` |
+| `last_number`, `last_line` | guesses that a task may ask for instead: `scorer_args: {fallback: ...}` |
 
-Every step reads from the end and is linear in the length of the text. What stands at the very end of a text that was cut
-off is not conclusive; neither are the last sentence and the guesses.
+Every step reads from the end and is linear in the length of the text. What stands at the very end of a text that was
+cut off is not conclusive; neither are the last sentence and the guesses.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _MAX_TRIES = 64
 _TAIL = 6_000
 _TOKEN = re.compile(r"[^\s$\\{}]+")
 _PLACEHOLDER = re.compile(
-    r"\W*(?:\\text\{)?\W*(?:your |the |final |numerical |correct )*(?:answer|result|value|solution|x{3}|\?+|\.\.\.|\\[lc]?dots)"
-    r"(?: here)?\W*",
+    r"\W*(?:\\text\{)?\W*(?:your |the |final |numerical |correct )*"
+    r"(?:answer|result|value|solution|x{3}|\?+|\.\.\.|\\[lc]?dots)(?: here)?\W*",
     re.IGNORECASE,
 )
 _HASHES = re.compile(
@@ -40,7 +41,9 @@ _HASHES = re.compile(
 )
 _FENCE = re.compile(r"```[ \t]*(\w*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _OUTPUT = re.compile(
-    r"^[ \t]*(?:#+[ \t]*|>+[ \t]*)?(?:output|prints?|result|stdout)[ \t]*[:：][ \t]*(\S[^\n]*)", re.I | re.M
+    r"(?:^[ \t]*(?:#+[ \t]*|>+[ \t]*)?(?:output|prints?|result|stdout)[ \t]*[:：]"
+    r"|^[ \t]*print\([^\n]*\)[ \t]*#(?:[ \t]*\w+:)?)[ \t]*(\S[^\n]*)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _PRINTS = frozenset(["output", "text", "console", "stdout", "plaintext", "result", "bash", "shell", "sh", ""])
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|(?<![\w.])[-−]?\.\d+")
@@ -63,7 +66,7 @@ def boxed(text: str, several: bool = False) -> Extracted | None:
         name = next(name for name in _BOXES if text.startswith(name, at))
         inner = _box_content(text, at + len(name))
         if inner is not None and _CONTENT.search(inner) and not _PLACEHOLDER.fullmatch(inner):
-            if found and not _CONNECTED.fullmatch(text, at + len(name) + len(inner), found[-1][0]):
+            if found and not _CONNECTED.fullmatch(text, text.index(inner, at) + len(inner), found[-1][0]):
                 break
             found.append((at, inner))
             if not several:
@@ -178,6 +181,8 @@ def allowed_fallback(scorer: str, args: Mapping[str, Json], *further: str, defau
 
 def explicit_answer(text: str, several: bool = False, trail: list[tuple[str, str]] | None = None) -> Extracted | None:
     """First of the steps that look for an announced answer; each one tried is told to `trail`."""
+    if jsontext.breaks_off(text):  # whatever it says before its answer is reasoning
+        return _first([("json", json_answer)], text, trail)
     steps: list[tuple[str, Step]] = [
         ("json", json_answer),
         ("boxed", lambda t: boxed(t, several)),
@@ -198,7 +203,7 @@ def final_answer(
 ) -> Extracted | None:
     """The answer that the whole text comes to; None from a JSON reply or a box that breaks off."""
     found = explicit_answer(text, several, trail)
-    if found is not None or jsontext.opens_json(text) or _breaks_off(text):
+    if found is not None or _breaks_off(text):
         return found
     if fallback == "final_sentence":
         return _first([(fallback, lambda t: final_sentence(t, question))], text, trail)
@@ -222,7 +227,9 @@ def clean_sentence(text: str) -> str:
 
 
 def _breaks_off(text: str) -> bool:
-    """Whether the text ends within a box."""
+    """Whether the text ends within a box, or a JSON reply before its answer."""
+    if jsontext.breaks_off(text):
+        return True
     at = text.rfind(r"\boxed{", max(0, len(text) - 2_000))
     return at >= 0 and closing_brace(text, at + 6, len(text)) < 0
 

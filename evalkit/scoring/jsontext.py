@@ -1,5 +1,6 @@
-r"""The answer of a JSON reply, also where the JSON is not quite JSON: in a code fence, with TeX's backslashes unescaped,
-or cut off after the answer.
+r"""The answer of a JSON reply, also where the JSON is not quite JSON.
+
+It may stand in a code fence, hold TeX with backslashes that are not escaped, or be cut off after the answer.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ _MAX_VALUE = 4_000
 _LONGEST_TAIL = 200_000
 
 
-def opens_json(text: str) -> bool:
-    """Whether the text as a whole sets out to be a JSON object."""
-    return _OPENS.match(text) is not None
+def breaks_off(text: str) -> bool:
+    """Whether the text sets out to be a JSON object and never closes it."""
+    return _OPENS.match(text) is not None and not text.rstrip().endswith(("}", "```", "]"))
 
 
 def last_answer(text: str) -> str | None:

@@ -20,15 +20,15 @@ from evalkit.types import Generation, Item, Json, Score
 
 _LIMIT_S = 5.0
 _CACHED = 20_000
-_LIST = re.compile(r"[,;]|\\pm|±|\bor\b|\band\b")
+_BRACKETS = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
+_LIST = re.compile(r",(?!\d{3}(?!\d))|;|\\pm|±|\bor\b|\band\b")
 
 
 class MathScorer:
     """`scorer: math`.
 
-    `scorer_args`: `fallback` (`final_sentence`, `last_number`, `last_line`, `none`) says what is read where no answer is
-    announced; `relative`, `absolute` allow that far from the
-    target.
+    `scorer_args`: `fallback` (`final_sentence`, `last_number`, `last_line`, `none`) says what is read where no answer
+    is announced; `relative`, `absolute` allow that far from the target.
     """
 
     name = "math"
@@ -129,7 +129,12 @@ def symbolically_equal(target: str, answer: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _is_list(target: str) -> bool:
-    return len(target) < 2_000 and _LIST.search(target) is not None
+    if len(target) > 2_000:
+        return False
+    outside = target.replace("{,}", "").replace(r"\,", "").replace(r"\!", "")
+    while (inner := _BRACKETS.sub(" ", outside)) != outside:  # `(0, 0)` is one answer
+        outside = inner
+    return _LIST.search(outside) is not None
 
 
 def _tolerance(args: Mapping[str, Json]) -> Tolerance | None:

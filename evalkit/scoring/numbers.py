@@ -14,29 +14,30 @@ from fractions import Fraction
 MAX_DIGITS = 400
 _INTEGER = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 _PLAIN = re.compile(rf"([+-]?) ?({_INTEGER}(?:\.\d*)?|\.\d+)(?:\s*/\s*({_INTEGER}))?")
-_IN_TEXT = re.compile(rf"(?<![\w.])(?:(?<![\d)])[-+])?(?:{_INTEGER}(?:\.\d+)?|\.\d+)(?:/\d+)?(?![\d/])")
+_IN_TEXT = re.compile(rf"(?<![A-Za-z0-9_.])(?:(?<![\d)])[-+])?(?:{_INTEGER}(?:\.\d+)?|\.\d+)(?:/\d+)?(?![\d/])")
 _EUROPEAN = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,(?:\d{1,2}|\d{4,}))")
 _DIGITS = re.compile(r"\d")
-_GLUED = re.compile(r"\d([A-Za-z]{1,3})(?![A-Za-z])")
-_FACTOR = re.compile(r"\d\s+([A-Za-z])(?![A-Za-z.])")
+_GLUED = re.compile(r"\d([A-Za-z]{1,3})(?![^\W\d_])")
+_FACTOR = re.compile(r"\d\s+([A-Za-z])(?![^\W\d_]|\.)")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.000)+")
 _FORMULA = re.compile(r"[*^_\\=<>+|]")
 
 SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _UNITS = dict(
     zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen".split(),
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen".split(),
         range(20),
         strict=True,
     )
 )
 _TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
 _PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4,
-          "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "eighth": 8, "eighths": 8, "tenth": 10, "tenths": 10}  # fmt: skip
+          "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "eighth": 8, "eighths": 8,
+          "tenth": 10, "tenths": 10}  # fmt: skip
 SHORT_UNITS = frozenset(
-    "km m cm mm mi ft in yd kg g mg lb lbs oz s h hr hrs min ms L l mL ml J kJ N W kW V A K C F Pa Hz mph sec rad dB eV T "
-    "mol kmh kph rpm USD EUR GBP am pm AM PM th st nd rd".split()
+    "km m cm mm mi ft in yd kg g mg lb lbs oz s h hr hrs min ms L l mL ml J kJ N W kW V A K C F Pa Hz mph sec rad dB "
+    "eV T mol kmh kph rpm USD EUR GBP am pm AM PM th st nd rd".split()
 )
 """Symbols of units: what may follow a value even without a space."""
 CHANGES = frozenset(
@@ -63,6 +64,18 @@ def plain_number(text: str) -> Fraction | None:
             return None
         value /= divisor
     return -value if sign == "-" else value
+
+
+def as_programs_print(wanted: Fraction | float, given: Fraction) -> bool:
+    """Whether `given` has at least twelve digits and is `wanted` as far as they go: `0.08333333333333333` is 1/12."""
+    decimals = 0
+    while (given * 10**decimals).denominator != 1:
+        decimals += 1
+        if decimals > 20:
+            return False
+    digits = len(str(abs(int(given * 10**decimals))))
+    exact = Fraction(wanted)
+    return digits >= 12 and decimals > 0 and abs(exact - given) <= max(Fraction(1, 10**decimals), abs(exact) / 10**14)
 
 
 def european_number(text: str) -> Fraction | None:

@@ -10,14 +10,15 @@ import re
 _MAX_LINE = 2_000
 _TAIL = 3_000
 _MAX_REST = 700
+_MAX_EARLY = 80
 
 # Word that announces an answer -> nothing else; matched without regard to case, the last one in the text first.
 KEYWORDS = (
     "answer", "antwort", "lösung", "ergebnis", "respuesta", "réponse", "reponse", "risposta", "resposta", "jibu",
-    "ответ", "відповідь", "答案", "答え", "答：", "答:", "回答", "解答", "正解", "คำตอบ", "উত্তর", "సమాధానం", "उत्तर", "정답",
-    "답", "الجواب", "الإجابة", "إجابة", "đáp án", "đáp số", "câu trả lời", "cevap", "odpowiedź", "antwoord", "jawaban",
-    "svar", "απάντηση", "odpověď", "răspuns", "válasz", "vastaus", "پاسخ", "תשובה", "resultado", "résultat", "故选",
-    "选择", "jibuni",
+    "ответ", "відповідь", "答案", "答え", "答：", "答:", "回答", "解答", "正解", "คำตอบ", "উত্তর", "సమాధానం", "उत्तर",
+    "정답", "답", "الجواب", "الإجابة", "إجابة", "đáp án", "đáp số", "câu trả lời", "cevap", "odpowiedź", "antwoord",
+    "jawaban", "svar", "απάντηση", "odpověď", "răspuns", "válasz", "vastaus", "پاسخ", "תשובה", "resultado", "résultat",
+    "故选", "选择", "jibuni",
 )  # fmt: skip
 _ASCII_KEYWORDS = tuple(k for k in KEYWORDS if k.isascii())
 _IS = (
@@ -48,7 +49,8 @@ _STOP = re.compile(
 # As pandoc reads dollar signs: `$12 x 5 = $60` is money, `$12 \cdot 5$` a formula.
 _HOPE = re.compile(r"\.?\s*I hope (?:it|this|that) .*$")
 _MATH = re.compile(
-    r"\$\$[^$]{1,1500}?\$\$|(?<![\\$])\$(?![\s$])[^$]{0,600}?(?<![\s\\])\$(?!\d)|(?<![\\$])\$ [^$\n]{1,80}[=\\][^$\n]{0,80}\$(?!\d)"
+    r"\$\$[^$]{1,1500}?\$\$|(?<![\\$])\$(?![\s$])[^$]{0,600}?(?<![\s\\])\$(?!\d)"
+    r"|(?<![\\$])\$ [^$\n]{1,80}[=\\][^$\n]{0,80}\$(?!\d)"
     r"|\\\(.{1,600}?\\\)|\\\[.{1,1500}?\\\]"
     r"|\\begin\{(align|equation|gather|aligned)(\*?)\}.{1,2500}?\\end\{\1\2\}",
     re.DOTALL,
@@ -56,7 +58,8 @@ _MATH = re.compile(
 _DELIMITERS = re.compile(r"^(?:\$\$?|\\\(|\\\[|\\begin\{\w+\*?\})|(?:\$\$?|\\\)|\\\]|\\end\{\w+\*?\})$")
 _BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*|__([^_\n]{1,200})__")
 _NUMBER = re.compile(
-    r"(?<![\w.,^_])[-−–]?(?:[$€£¥₹]|\\\$)?\s?(?:\d{1,3}(?:(?:,|\{,\}|[  ])\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+)?(?![\d_])"
+    r"(?<![\w.,^_])[-−–]?(?:[$€£¥₹]|\\\$)?\s?"
+    r"(?:\d{1,3}(?:(?:,|\{,\}|[  ])\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+)?(?![\d_])"
     r"|(?<![\w.])[-−]?\.\d+"
 )
 _GIVEN = frozenset(
@@ -64,20 +67,21 @@ _GIVEN = frozenset(
     "remaining other than if when only selling".split()
 )
 """Words before a number that the question gave, rather than the answer."""
+_PROGRAM = re.compile(r"```(?:python|py|cpp|c|java|javascript|sympy)\b[^`]*(?:```)?$", re.IGNORECASE)
 _BREAKS_OFF = re.compile(
     r"(?:[-+*/=<>,(\[{:&\\]|\b(?:the|a|an|of|is|are|and|or|to|by|with|that|for|in|we|so|then|which))\s*$"
 )
 _COPULA = re.compile(
-    r"\b(?:is|are|was|were|equals?|be|being|total(?:s|ed)?|comes? to|amounts? to|of|ist|sind|beträgt|es|son|est|sont|kuwa|ni"
-    r"|составляет|равен|равно)\s+(?:[a-z]+\s+){0,2}?(?=[-−]?[$€£¥\\(]*\d)",
+    r"\b(?:is|are|was|were|equals?|be|being|total(?:s|ed)?|comes? to|amounts? to|of|ist|sind|beträgt|es|son|est|sont"
+    r"|kuwa|ni|составляет|равен|равно)\s+(?:[a-z]+\s+){0,2}?(?=[-−]?[$€£¥\\(]*\d)",
     re.IGNORECASE,
 )
 _TOTAL = re.compile(r"\s*(?:\w+\s+){0,2}(?:in all|in total|altogether|total)\b", re.IGNORECASE)
 _IS_WORD = re.compile(r"\b(?:is|are|equals|be)\s+(?=[^a-z]{0,8}[-\d(\[{a-z])", re.IGNORECASE)
 _PROSE_WORD = re.compile(r"(?!sqrt|sin|cos|tan|log|and)[A-Za-z]{3,}")
 _CLOSER = re.compile(
-    r"\bhope\b|let me know|feel free|any (?:further|other|more)?\s*question|happy to help|please note|good luck|\bthank|^\s*[(*]*"
-    r"(?:note\b|notice|testing|check|verif|equality (?:occurs|holds)|this (?:matches|confirms|agrees))",
+    r"\bhope\b|let me know|feel free|any (?:further|other|more)?\s*question|happy to help|please note|good luck|\bthank"
+    r"|^\s*[(*]*(?:note\b|notice|testing|check|verif|equality (?:occurs|holds)|this (?:matches|confirms|agrees))",
     re.IGNORECASE,
 )
 
@@ -102,12 +106,6 @@ def announced(text: str) -> tuple[str, bool] | None:
 
 def _after(text: str, start: int, word: str) -> tuple[str, bool] | None:
     match = _AFTER.match(text, start) or _HEADING.match(text, start)
-    if (
-        match is not None
-        and match.group().rstrip(" \t\n*_")[-1:] in (":", "：", "")
-        and len(text) - match.end() > _MAX_REST
-    ):
-        return None  # the heading of a solution, not its end
     if match is None and word in ("故选", "选择", "答：", "答:", "답", "答え", "解答"):
         match = _DIRECT.match(text, start)
     if match is None:
@@ -119,6 +117,12 @@ def _after(text: str, start: int, word: str) -> tuple[str, bool] | None:
         return None
     begin += len(text[begin:]) - len(text[begin:].lstrip()) if text[begin : begin + 400].lstrip() else 0
     answer, ended = line_at(text, begin)
+    if (
+        len(text) - begin > _MAX_REST
+        and len(answer) > _MAX_EARLY
+        and match.group().rstrip(" \t\n*_").endswith((":", "："))
+    ):
+        return None  # the heading of a solution, not its end
     return (answer, ended) if answer else None
 
 
@@ -155,6 +159,8 @@ def sentence_end(line: str) -> str:
 def last_sentence(text: str, question: str = "") -> tuple[str, bool] | None:
     """(the answer that the last sentence with a number or formula gives, whether the text does not break off there)."""
     tail = text[-_TAIL:].rstrip()
+    if _PROGRAM.search(tail):
+        return None  # whatever numbers a program holds, none is what it prints
     whole = not _BREAKS_OFF.search(tail[-40:])
     if "$$" in tail or "\\[" in tail or "\\begin" in tail:
         tail = _MATH.sub(lambda m: m.group().replace("\n", " "), tail)

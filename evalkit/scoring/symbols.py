@@ -40,8 +40,8 @@ _TOKEN = re.compile(
     r"|(?P<op><=|>=|!=|==|\*\*|:=|[-+*/^_=<>(){}\[\]|,;:!'%&]))"
 )
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot asin acos atan sinh cosh tanh coth log ln lg exp sqrt abs cbrt "
-    "max min gcd lcm det Re Im floor ceil arg".split()
+    "sin cos tan cot sec csc arcsin arccos arctan arccot asin acos atan sinh cosh tanh coth log ln lg exp sqrt abs "
+    "cbrt max min gcd lcm det Re Im floor ceil arg".split()
 )
 _GLUED = re.compile(r"([A-Za-z]{1,2})(sin|cos|tan|ln|log|exp|sqrt)")
 SYMBOL_COMMANDS = frozenset(
@@ -61,7 +61,8 @@ JOINS = frozenset(["and", "or"])
 STOPS = frozenset([None, ")", "]", "}", r"\}", "|", ",", ";", "&", r"\\", r"\rangle", r"\rfloor", r"\rceil", r"\rvert",
                     r"\end", r"\cup", r"\cap", r"\setminus", "+", "-", r"\pm", r"\mp", "*", "/", r"\cdot", r"\times",
                     r"\div", ":", "^", "_", "!", "%", "'", r"\pmod", r"\bmod", r"\mod", r"\lor", r"\land", r"\mid",
-                    r"\colon", "**", r"\rbrace", r"\rVert", r"\|", r"\rbrack", r"\ast", *RELATIONS, *JOINS])  # fmt: skip
+                    r"\colon", "**", r"\rbrace", r"\rVert", r"\|", r"\rbrack", r"\ast", *RELATIONS,
+                    *JOINS])  # fmt: skip
 MATRICES = {"pmatrix", "bmatrix", "matrix", "smallmatrix", "array", "Bmatrix"}
 
 

@@ -25,8 +25,8 @@ _SYMBOLS = {
 """Units that are told apart where target and answer both name one."""
 _LAST = re.compile(r"(?P<word>[A-Za-z]+)\.?(?:\s*\^\s*\{?\s*-?\d\s*\}?|\d(?![\d.]))?$")
 _LEADING = re.compile(
-    r"^(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|just|a total of|total|is|are|US|USD|Rs\.?|RM|HK"
-    r"|\\approx|\\sim|≈|=|:|[€£¥₹₽])\s*)+",
+    r"^(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|just|a total of|total|is|are|US|USD"
+    r"|Rs\.?|RM|HK|\\approx|\\sim|≈|=|:|[€£¥₹₽])\s*)+",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=[\d\\(])", re.IGNORECASE)
