@@ -18,6 +18,7 @@ from evalkit.scoring.errata import Corrections, is_published
 from evalkit.store import RunStore
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
+from evalkit.types import Item
 
 SHIPPED = sorted((resources.folder("leaderboards") / "errata").glob("*.yaml"))
 ROWS = [
@@ -240,3 +241,40 @@ def test_an_interrupted_change_of_golds_is_said(cli: Cli, svamp: Path) -> None:
 def test_a_task_shows_its_errata(cli: Cli) -> None:
     assert "1 golds are corrected; source: the equation" in cli("tasks", "show", "svamp").out
     assert "errata" not in cli("tasks", "show", "gsm8k").out
+
+
+def as_items(rows: list[dict[str, Any]], order: str) -> list[tuple[Item, str]]:
+    """LogiQA's rows as questions whose options stand in this order, with the text of the right option."""
+    found = []
+    for number, row in enumerate(rows):
+        options = [row["options"]["ABCD".index(letter)] for letter in order]
+        listed = "\n".join(f"{letter}. {option}" for letter, option in zip("ABCD", options, strict=True))
+        question = f"{row['context']}\n\n{row['question']}\n\n{listed}\n\nEnd with the letter."
+        item = Item(id=str(number), messages=(("user", question),), target=row["label"])
+        found.append((item, row["options"][row["correct_option"]]))
+    return found
+
+
+def test_options_out_of_order_are_corrected_and_only_those(real_data: Path) -> None:
+    rows = [json.loads(line) for line in (real_data / "logiqa" / "test.jsonl").open(encoding="utf-8")]
+    corrections = Corrections(errata.find("logiqa"))
+    assert not any(corrections.of(item) for item, _ in as_items(rows, "ABCD")), "these options are in order already"
+    mixed = [row for row in rows if row["source_option_order"] == "ACBD"]
+    wrong = 0
+    corrections = Corrections(errata.find("logiqa"))
+    for (item, right), row in zip(as_items(mixed, "ACBD"), mixed, strict=True):
+        [target] = corrections.targets(item)
+        options = [row["options"]["ABCD".index(letter)] for letter in "ACBD"]
+        assert options["ABCD".index(target.upper())] == right
+        wrong += corrections.of(item) is not None
+    assert wrong == 12
+
+
+@pytest.mark.parametrize(("name", "n"), [("movie_recommendation", 1), ("ruin_names", 2)])
+def test_option_texts_become_letters(real_data: Path, name: str, n: int) -> None:
+    rows = [json.loads(line) for line in (real_data / "bbh" / f"{name}.jsonl").open(encoding="utf-8")]
+    corrections = Corrections(errata.find(f"bbh_{name}"))
+    items = [Item(id=str(i), messages=(("user", r["input"]),), target=r["target"]) for i, r in enumerate(rows)]
+    assert sum(corrections.of(item) is not None for item in items) == n
+    letters = [corrections.targets(item) for item in items]
+    assert all(re.fullmatch(r"\([A-Z]\)", target) for targets in letters for target in targets)
