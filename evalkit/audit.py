@@ -5,11 +5,12 @@ Findings are facts about what was sent and what came back: no score is changed b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from evalkit.scoring.errata import Corrections, is_published
 from evalkit.store import Totals
-from evalkit.types import Status, TaskSpec
+from evalkit.types import Errata, Item, Status, TaskSpec
 
 GREEDY = "all samples of each item are identical, as they should be at temperature 0"
 IDENTICAL = "all samples of each item are identical: the endpoint seems to ignore temperature or seed"
@@ -33,9 +34,19 @@ def copied(tasks: Sequence[TaskSpec], totals: Mapping[str, Totals]) -> dict[str,
 
 
 def findings(
-    task: TaskSpec, totals: Totals, statuses: Mapping[str, int], *, model: str, n_items: int, copies: str | None
+    task: TaskSpec,
+    totals: Totals,
+    statuses: Mapping[str, int],
+    *,
+    model: str,
+    items: Iterable[Item],
+    n_items: int,
+    copies: str | None,
 ) -> list[str]:
-    """Everything that a reader of the number should know; `copies` is the task's entry in `copied`."""
+    """Everything that a reader of the number should know; `copies` is the task's entry in `copied`.
+
+    `items` are read only if the task has errata.
+    """
     return [
         *_parameters(task, totals),
         *_served(totals, model),
@@ -43,6 +54,7 @@ def findings(
         *_answers(totals, statuses),
         *_bookkeeping(totals),
         *_items(task, n_items),
+        *_errata(task.errata, totals, items, task.n_items == n_items),
     ]
 
 
@@ -115,6 +127,30 @@ def _items(task: TaskSpec, n_items: int) -> list[str]:
     if task.n_items is not None and n_items != task.n_items:
         return [f"{n_items} of the benchmark's {task.n_items} items were run"]
     return []
+
+
+def _errata(errata: Errata | None, totals: Totals, items: Iterable[Item], complete: bool) -> list[str]:
+    n = totals.n_corrected
+    if errata is None:
+        return [f"{n:,} scores are still against corrected golds: grade the run again (evalkit score)"] if n else []
+    found = []
+    if n:
+        which = f"{n:,} {'score is' if n == 1 else 'scores are'} against corrected golds"
+        found.append(f"{which} (items: {totals.n_corrected_items:,}); --errata off grades against those published")
+    corrections = Corrections(errata)
+    absent = set(errata.items)
+    for item in items:
+        if (erratum := corrections.about(item)) is None:
+            continue
+        absent.discard(erratum)
+        if not is_published(erratum, item):
+            found.append(
+                f"the erratum of {erratum.name} is not applied: the gold is {str(item.target)!r:.60}, not "
+                f"{erratum.published!r:.60}; it is corrected already, or this is another item"
+            )
+    if absent and complete:
+        found.append(f"{len(absent)} of {len(errata.items)} errata are not applied: the run has no such items")
+    return found
 
 
 def _when(first_s: float, last_s: float) -> str:

@@ -68,6 +68,8 @@ class Items:
     digest: str
     n_stored: int
     n_asked: int
+    n_corrected: int
+    """Those that were graded against a corrected gold."""
 
 
 def compare_task(
@@ -133,6 +135,7 @@ def compare_store(
                 digest=store.record.items_digests[task.name],
                 n_stored=store.n_items(task.name),
                 n_asked=summaries[task.name].n_items_asked,
+                n_corrected=summaries[task.name].totals.n_corrected_items,
             ),
             spec.model.name,
             name,
@@ -169,6 +172,8 @@ def protocol_mismatches(task: TaskSpec, items: Items, reference: Reference) -> I
     if reference.exact:
         return
     yield from _sampling_mismatches(task, reference)
+    if items.n_corrected:
+        yield _errata_mismatch(task, items)
     if task.sampling.extra:
         yield _major("extra", builtins(task.sampling.extra), None, "the run sends further fields")
     if (window := task.sampling.max_repetition) is not None:
@@ -211,6 +216,14 @@ def _sampling_mismatches(task: TaskSpec, reference: Reference) -> Iterable[Misma
         yield Mismatch(
             field="max_tokens", severity=Severity.MINOR, ours=ours, theirs=theirs, note="a higher token limit"
         )
+
+
+def _errata_mismatch(task: TaskSpec, items: Items) -> Mismatch:
+    """Published numbers are of published golds; how far that can move a score is known: it counts beside the margin."""
+    share = items.n_corrected / items.n_asked
+    note = f"{items.n_corrected} golds are corrected, which moves the score by at most {100 * share:.2g} points"
+    severity = Severity.MAJOR if share > task.margin / 2 else Severity.MINOR
+    return Mismatch(field="errata", severity=severity, ours="corrected golds", theirs="golds as published", note=note)
 
 
 def _fatal(field: str, ours: object, theirs: object, note: str) -> Mismatch:

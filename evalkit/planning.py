@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from evalkit import __version__
+from evalkit import __version__, errata
 from evalkit.codec import builtins, digest
 from evalkit.errors import UsageError
 from evalkit.store import SCHEMA, RunStore
@@ -129,13 +129,45 @@ def extend_run(store: RunStore, loader: ItemLoader, *, samples: int | None, limi
     store.extend(extended, further)
 
 
+def with_errata(spec: RunSpec, on: bool) -> RunSpec:
+    """The same run with the corrections known now, or without any."""
+    tasks = (errata.corrected(task) if on else dataclasses.replace(task, errata=None) for task in spec.tasks)
+    return dataclasses.replace(spec, tasks=tuple(tasks))
+
+
+def use_errata(store: RunStore, on: bool) -> list[str]:
+    """Grade with the corrections known now, or against the golds as published; names the tasks for which this is new.
+
+    Their samples are to be graded again; opinions of other graders are forgotten.
+    """
+    record = store.record
+    spec = with_errata(record.spec, on)
+    changed = [t.name for t, before in zip(spec.tasks, record.spec.tasks, strict=True) if t.errata != before.errata]
+    if changed:
+        for name in changed:
+            store.opinions.clear(name)
+        store.replace_record(
+            dataclasses.replace(
+                record,
+                spec=spec,
+                spec_digest=spec_digest(spec),
+                protocol_digests=_protocol_digests(spec, record.data_digests, record.n_items),
+            )
+        )
+    return changed
+
+
 def _begun(items: Iterator[Item]) -> Iterator[Item]:
     """The same items; what is wrong with the first of them is found before anything is written."""
     return itertools.chain([next(items)], items)
 
 
 def _protocol_digests(spec: RunSpec, data: Mapping[str, str | None], n_items: Mapping[str, int]) -> dict[str, str]:
-    return {t.name: digest(protocol(t, data_digest=data[t.name], n_items=n_items[t.name])) for t in spec.tasks}
+    found = {}
+    for task in spec.tasks:
+        fields = protocol(task, data_digest=data[task.name], n_items=n_items[task.name])
+        found[task.name] = digest({**fields, "errata": task.errata.digest} if task.errata else fields)
+    return found
 
 
 def new_id(spec: RunSpec, folder: Path) -> str:

@@ -52,6 +52,7 @@ SCORERS = Table(
     "scorer",
     {
         "math": "evalkit.scoring.math:MathScorer",
+        "math-verify": "evalkit.scoring.math_verify:MathVerifyScorer",
         "exact": "evalkit.scoring.exact:ExactScorer",
         "reasoning_gym": "evalkit.scoring.reasoning_gym:ReasoningGymScorer",
     },

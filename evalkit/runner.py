@@ -18,6 +18,7 @@ from evalkit.budget import Budget, Spending
 from evalkit.codec import digest
 from evalkit.protocols import Client, Scorer
 from evalkit.registry import build_scorers
+from evalkit.scoring.errata import correcting
 from evalkit.store import Key, ResponseCache, RunStore
 from evalkit.types import Event, Generation, Item, ModelSpec, Request, Score, TaskSpec
 
@@ -112,7 +113,8 @@ async def execute(
     planned, finished = progress_of(store)
     spending = Spending(budget or Budget(), store.record.spec.model.endpoint.prices, store.spent())
     observer.started(planned, finished, spending)
-    job = _Job(store, client, build_scorers(store.record.spec), observer, spending, cache)
+    spec = store.record.spec
+    job = _Job(store, client, correcting(build_scorers(spec), spec.tasks), observer, spending, cache)
     try:
         return await job.run(planned - finished, stop)
     finally:

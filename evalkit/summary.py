@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit import audit
+from evalkit import agreement, audit
 from evalkit.errors import StoreError, UsageError
 from evalkit.stats import STATUSES, task_estimate
 from evalkit.store import RunStore, Totals
@@ -48,6 +48,8 @@ class TaskSummary:
     totals: Totals
     audit: tuple[str, ...]
     """What deserves a second look, in sentences (`evalkit.audit`)."""
+    opinions: tuple[agreement.GraderSummary, ...] = ()
+    """What other graders make of the same answers: beside the estimate, never in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,7 @@ def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str |
     n_in_vain = store.n_asked_in_vain(task.name)
     owed = scores.values.size - sum(counts.values()) + n_in_vain
     n_asked = int((scores.statuses >= 0).any(axis=1).sum())
+    opinions = agreement.summaries(store, task, scores.values, scores.statuses)
     if copied:
         scores = _one_sample_each(scores)
     try:
@@ -145,7 +148,15 @@ def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str |
     except UsageError:
         estimate = None
     model = store.record.spec.model.name
-    found = audit.findings(task, totals, counts, model=model, n_items=store.n_items(task.name), copies=copied)
+    found = audit.findings(
+        task,
+        totals,
+        counts,
+        model=model,
+        items=store.items(task.name),
+        n_items=store.n_items(task.name),
+        copies=copied,
+    )
     return TaskSummary(
         task=task.name,
         title=task.title,
@@ -157,6 +168,7 @@ def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str |
         n_in_vain=n_in_vain,
         totals=totals,
         audit=tuple(found),
+        opinions=opinions,
     )
 
 

@@ -24,6 +24,21 @@ tasks_dir_option = click.option(
 )
 
 
+errata_option = click.option(
+    "--errata",
+    type=click.Choice(["on", "off"]),
+    help="Grade against corrected golds where published ones are known to be wrong, or as published.",
+)
+
+
+second_grader_option = click.option(
+    "--second-grader",
+    "second",
+    metavar="SCORER",
+    help="Let this scorer judge the answers too, for example math-verify; its opinions are kept beside the scores.",
+)
+
+
 def data_options(command: F) -> F:
     """`--data-dir`, `--trust`."""
     command = click.option(

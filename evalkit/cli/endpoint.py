@@ -98,6 +98,14 @@ def endpoint_options(command: F) -> F:
     )(command)
 
 
+def given_endpoint_options() -> str:
+    """Those of them that stand on the command line, as they are written there."""
+    context = click.get_current_context()
+    written = (option for option in context.command.params if option.name in ENDPOINT_OPTIONS)
+    source = context.get_parameter_source
+    return ", ".join(o.opts[0] for o in written if source(str(o.name)) is ParameterSource.COMMANDLINE)
+
+
 def profile_of(options: dict[str, Any], before: ModelSpec | None = None) -> Profile | None:
     """The profile that was named, if any; raises `TaskError`, and `UsageError` if it would change the run `before`."""
     if not options["profile"]:

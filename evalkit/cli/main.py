@@ -22,6 +22,7 @@ COMMANDS = {
     "leaderboard": ("evalkit.cli.leaderboard:leaderboard", "Export a board of runs and references."),
     "score": ("evalkit.cli.score:score", "Grade a run's stored generations again, without a model."),
     "grade": ("evalkit.cli.grade:grade", "Grade answers of any origin: one, or a file of them."),
+    "audit": ("evalkit.cli.audit:audit", "Show what in a run deserves a second look, sample by sample."),
     "tasks": ("evalkit.cli.tasks:tasks", "List, show and validate tasks."),
     "models": ("evalkit.cli.models:models", "List model kinds; fetch the embedded model."),
     "references": ("evalkit.cli.references:references", "List published reference scores."),

@@ -13,19 +13,29 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from evalkit import boards
+from evalkit import boards, errata
 from evalkit.budget import Budget, Spending
-from evalkit.cli.common import data_options, json_option, note, print_json, split_names, tasks_dir_option
+from evalkit.cli.common import (
+    data_options,
+    errata_option,
+    json_option,
+    note,
+    print_json,
+    second_grader_option,
+    split_names,
+    tasks_dir_option,
+)
 from evalkit.cli.endpoint import ENDPOINT_OPTIONS, duration, endpoint_of, endpoint_options, profile_of
 from evalkit.cli.progress import progress
 from evalkit.clients.build import build, parse_model
 from evalkit.codec import read_json
-from evalkit.errors import EndpointError, EvalkitError, StoreError, UnknownName, UsageError
+from evalkit.errors import EndpointError, EvalkitError, UnknownName, UsageError
 from evalkit.execution import run_to_end
+from evalkit.opinions import add_opinions, second_grader
 from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
 from evalkit.references import load_references, resolve_model
 from evalkit.runner import INTERRUPTED
-from evalkit.store import SCHEMA, ResponseCache, RunStore
+from evalkit.store import ResponseCache, RunStore, require_readable
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
 from evalkit.types import LEAST_REPETITION, ModelSpec, RunRecord, RunSpec, Status, TaskSpec
@@ -40,7 +50,7 @@ EXIT_INTERRUPTED = 130
 _MAY_GROW = frozenset({"samples", "limit"})
 _NOT_ASKED_AGAIN = frozenset(
     {"data_dir", "trusted", "task_folders", "out", "retry", "extend"}
-    | {"max_cost", "max_tokens_total", "max_time", "cache"}
+    | {"max_cost", "max_tokens_total", "max_time", "cache", "second"}
 )
 """Settled when a run is resumed (where items come from and the run goes), or not part of what it asks for."""
 
@@ -74,6 +84,8 @@ _NOT_ASKED_AGAIN = frozenset(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of answers that runs share: an identical request is not sent twice.",
 )
+@errata_option
+@second_grader_option
 @click.option("--against", help="Reference models, declared before the run: o1,deepseek-r1.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Finish this run directory.")
@@ -92,6 +104,9 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
     """
     loader = ItemLoader(options["data_dir"], options["trusted"])
     again = _statuses(options["retry"])
+    second = options["second"]
+    if second:
+        second_grader(second).close()
     if resume is not None:
         store = _reopen(resume, names, options)
     elif options["retry"] or options["extend"]:
@@ -112,7 +127,7 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
         if again:
             store.owe(again)
         budget = budget_of(options)
-        return finish(store, quiet, as_json, fresh=resume is None, budget=budget, cache=options["cache"])
+        return finish(store, quiet, as_json, fresh=resume is None, budget=budget, cache=options["cache"], second=second)
 
 
 def budget_of(options: dict[str, Any]) -> Budget:
@@ -123,9 +138,19 @@ def budget_of(options: dict[str, Any]) -> Budget:
 
 
 def finish(
-    store: RunStore, quiet: bool, as_json: bool, *, fresh: bool, budget: Budget | None = None, cache: Path | None = None
+    store: RunStore,
+    quiet: bool,
+    as_json: bool,
+    *,
+    fresh: bool,
+    budget: Budget | None = None,
+    cache: Path | None = None,
+    second: str | None = None,
 ) -> int:
-    """Fill the run, print its results, and return the exit code; `fresh` if this command made the directory."""
+    """Fill the run, print its results, and return the exit code; `fresh` if this command made the directory.
+
+    The `second` grader comes when all is generated, so that it takes no time from requests.
+    """
     try:
         with progress(quiet) as shown:
             summary, stopped = run_to_end(store, shown, budget=budget, cache=cache)
@@ -136,6 +161,8 @@ def finish(
     except EndpointError:
         note(f"what was generated is kept; resume with: evalkit run --resume {store.folder}")
         raise
+    if second and stopped != INTERRUPTED:
+        summary = with_opinions(store, second)
     from evalkit.comparison import compare_store  # here, since numpy would hold up the first request
     from evalkit.report.terminal import print_comparisons, print_summary
 
@@ -152,6 +179,17 @@ def finish(
         note(f"stopped: {stopped}; {owed}; resume with: evalkit run --resume {store.folder}")
         return EXIT_INTERRUPTED if stopped == INTERRUPTED else EXIT_BUDGET
     return _failed_samples(store, summary)
+
+
+def with_opinions(store: RunStore, second: str) -> RunSummary:
+    """The summary with the opinions of a second grader, which are made where they are missing."""
+    from evalkit.summary import summarize
+
+    n = sum(add_opinions(store, second).values())
+    note(f"{second}: {n:,} answers graded a second time")
+    summary = summarize(store)
+    store.write_json("summary.json", summary)
+    return summary
 
 
 def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
@@ -173,6 +211,8 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
     references = reference_models(options["against"])
     if options["suite"]:
         references = references or boards.find(options["suite"]).references
+    if options["errata"] != "off":
+        tasks = [errata.corrected(task) for task in tasks]
     return RunSpec(
         tasks=tuple(overrides.apply(task) for task in tasks),
         model=_model(options),
@@ -186,8 +226,7 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
 def _repeated(file: Path, options: dict[str, Any]) -> RunSpec:
     """The run of a run.json; it may be asked elsewhere and otherwise, but not something else."""
     record = read_json(file, RunRecord)
-    if record.schema != SCHEMA:
-        raise StoreError(f"{file} was written by another version (schema {record.schema}, this is {SCHEMA})")
+    require_readable(file, record)
     changed = _given(options) - ENDPOINT_OPTIONS - _NOT_ASKED_AGAIN
     if changed:
         raise UsageError(f"{file} says what is asked; it cannot be changed by {_as_options(changed)}")

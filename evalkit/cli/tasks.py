@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from evalkit import errata
 from evalkit.cli.common import data_options, json_option, note, print_json, print_table, tasks_dir_option
 from evalkit.codec import builtins
 from evalkit.errors import EvalkitError, TaskError
@@ -61,14 +62,16 @@ def show(
     as_json: bool,
 ) -> None:
     """Show what a task resolves to."""
-    task = catalog.find(name, task_folders)
+    task = errata.corrected(catalog.find(name, task_folders))
     items = list(ItemLoader(data_dir, trusted).items(task, n_items)) if n_items else []
     if as_json:
         print_json({"task": task, "items": items})
         return
     for key, value in builtins(task).items():
-        if key != "prompt":
+        if key not in ("prompt", "errata"):
             click.echo(f"{key + ':':14}{value}")
+    if task.errata:
+        click.echo(f"errata:       {len(task.errata.items)} golds are corrected; source: {task.errata.source}")
     click.echo(f"prompt:       {task.prompt.name} ({prompt_digest(task)})")
     click.echo("\n".join("    " + line for line in task.prompt.source.splitlines()))
     for item in items:

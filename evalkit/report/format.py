@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+from evalkit.agreement import GraderSummary
+from evalkit.summary import TaskSummary
 from evalkit.types import OUTCOME_LABELS, Difference, ErrorBar, Mismatch, Reference, Severity, TaskEstimate, Verdict
 
 ERROR_BAR_LEGEND = (
     "same items = 95 % interval if the run were repeated on these items (sampling noise only); "
     "new items = 95 % interval for questions like these (the items are a sample too)."
 )
+
+
+_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+
+
+def plain(text: object) -> str:
+    """A text of a model or a file on one line, without what could steer a terminal or reorder what is shown."""
+    return _STEERING.sub(" ", str(text))
 
 
 def percent(value: float | None) -> str:
@@ -61,6 +74,32 @@ def statuses(counts: object) -> str:
     if not isinstance(counts, dict):
         return ""
     return ", ".join(f"{n} {name}" for name, n in counts.items() if name != "scored")
+
+
+def opinion(g: GraderSummary) -> str:
+    """What another grader says of the answers, in one sentence."""
+    if g.only_unparsed:
+        n = sum(g.statuses.values())
+        n_wrong = g.statuses.get("scored", 0) - g.n_right
+        return (
+            f"{plain(g.grader)} on {n:,} unparsed answers: {g.n_right:,} right, {n_wrong:,} wrong, "
+            f"{n - g.n_right - n_wrong:,} without a verdict (not in the score)"
+        )
+    a = g.agreement
+    return (
+        f"{plain(g.grader)} on {a.n:,} answers: both right {a.both_right:,}, both wrong {a.both_wrong:,}, right only "
+        f"by the score {a.only_first:,}, only by this grader {a.only_second:,}"
+    )
+
+
+def graders(tasks: Sequence[TaskSummary]) -> list[str]:
+    """Names of all further graders: each has a column."""
+    return sorted({g.grader for task in tasks for g in task.opinions})
+
+
+def mean_by(task: TaskSummary, grader: str) -> str:
+    """The task's score if this grader had the say."""
+    return percent(next((g.mean for g in task.opinions if g.grader == grader), None))
 
 
 def count(number: int) -> str:

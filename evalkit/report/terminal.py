@@ -25,18 +25,21 @@ _STYLE = {
 
 def console() -> Console:
     """Standard output; wide where it is not a terminal, so that pipes get whole lines."""
-    probe = Console()
-    return probe if probe.is_terminal else Console(width=200)
+    probe = Console(emoji=False)
+    return probe if probe.is_terminal else Console(width=200, emoji=False)
 
 
-def _say(out: Console, text: str) -> None:
+def say(out: Console, text: str) -> None:
     """A line of prose: wrapped at words on a terminal, left whole in a pipe."""
     out.print(text, soft_wrap=not out.is_terminal)
 
 
 def print_summary(summary: RunSummary) -> None:
     """Scores of a run with both error bars."""
-    table = _table("task", "score %", "same items", "new items", "bounds", "items", "samples", "not scored", "tokens")
+    graders = fmt.graders(summary.tasks)
+    theirs = [f"by {escape(fmt.plain(grader))} %" for grader in graders]
+    columns = ("score %", "same items", "new items", "bounds", *theirs, "items", "samples", "not scored", "tokens")
+    table = _table("task", *columns)
     for task in summary.tasks:
         estimate = task.estimate
         head = estimate.headline if estimate else None
@@ -46,32 +49,41 @@ def print_summary(summary: RunSummary) -> None:
             fmt.interval(head.benchmark) if head else "–",
             fmt.interval(head.population) if head else "–",
             _bounds(task.estimate),
+            *(fmt.mean_by(task, grader) for grader in graders),
             fmt.count(task.n_items),
             fmt.count(sum(task.statuses.values())) + (f" ({task.samples_owed} owed)" if task.samples_owed else ""),
             fmt.statuses(task.statuses),
             fmt.count(task.totals.completion_tokens),
         )
     out = console()
-    _say(out, f"\n[bold]{escape(summary.model)}[/bold]  run {escape(summary.run)}")
+    say(out, f"\n[bold]{escape(summary.model)}[/bold]  run {escape(summary.run)}")
     out.print(table)
-    _say(out, f"[dim]{fmt.ERROR_BAR_LEGEND}[/dim]")
+    say(out, f"[dim]{fmt.ERROR_BAR_LEGEND}[/dim]")
     for task in summary.tasks:
         if task.estimate and task.estimate.secondary:
-            _say(out, f"[dim]{escape(task.task)}: {fmt.secondary(task.estimate)}[/dim]")
+            say(out, f"[dim]{escape(task.task)}: {fmt.secondary(task.estimate)}[/dim]")
+    print_findings(out, summary)
+    if summary.cost is not None and summary.prices is not None:
+        say(out, f"cost: {summary.cost:.4g} {escape(summary.prices.currency)}")
+
+
+def print_findings(out: Console, summary: RunSummary) -> None:
+    """What other graders say, and what deserves a second look."""
+    for task in summary.tasks:
+        for other in task.opinions:
+            say(out, f"{escape(task.task)}: {escape(fmt.opinion(other))}")
     for task in summary.tasks:
         for finding in task.audit:
-            _say(out, f"[yellow]audit[/yellow] {escape(task.task)}: {escape(finding)}")
+            say(out, f"[yellow]audit[/yellow] {escape(task.task)}: {escape(fmt.plain(finding))}")
     if not any(task.audit for task in summary.tasks):
-        _say(out, "[dim]audit: nothing dropped, cut off, refused, empty, repeated or served by another model[/dim]")
-    if summary.cost is not None and summary.prices is not None:
-        _say(out, f"cost: {summary.cost:.4g} {escape(summary.prices.currency)}")
+        say(out, "[dim]audit: nothing dropped, cut off, refused, empty, repeated or served by another model[/dim]")
 
 
 def print_comparisons(comparisons: Sequence[Comparison], details: bool = True) -> None:
     """Verdicts per task and reference with the numbers that led there; `details` adds sentences and sources."""
     out = console()
     if not details:
-        _say(out, "\nCompared with references:")
+        say(out, "\nCompared with references:")
     unknown = without_record(comparisons)
     shown = [c for c in comparisons if c.model not in unknown]
     table = _table("task", "score %", "same items", "new items", "against", "reference", "difference", "verdict")
@@ -91,24 +103,24 @@ def print_comparisons(comparisons: Sequence[Comparison], details: bool = True) -
     if shown:
         out.print(table)
         legend = f"{fmt.ERROR_BAR_LEGEND} " if details else ""
-        _say(out, f"[dim]{legend}reference ± = standard error assumed from its n and k.[/dim]")
+        say(out, f"[dim]{legend}reference ± = standard error assumed from its n and k.[/dim]")
     for c in shown if details else ():
         _print_detail(out, c)
     if unknown:
-        _say(out, f"\nNot comparable: no published score of {escape(', '.join(unknown))} on any of these tasks.")
+        say(out, f"\nNot comparable: no published score of {escape(', '.join(unknown))} on any of these tasks.")
 
 
 def _print_detail(out: Console, c: Comparison) -> None:
-    _say(out, f"\n[bold]{escape(c.task)} / {escape(c.model)}[/bold]: {escape(c.verdict.sentence)}")
+    say(out, f"\n[bold]{escape(c.task)} / {escape(c.model)}[/bold]: {escape(c.verdict.sentence)}")
     if c.reference is not None:
         date = f", {c.reference.date}" if c.reference.date else ""
-        _say(out, f"  source: {escape(c.reference.source)}{date}; {escape(c.reference.reported_by)}")
+        say(out, f"  source: {escape(c.reference.source)}{date}; {escape(c.reference.reported_by)}")
     for m in c.mismatches:
         mark = {Severity.FATAL: "red", Severity.MAJOR: "yellow", Severity.MINOR: "dim"}[m.severity]
-        _say(out, f"  [{mark}]{m.severity}[/{mark}] {escape(fmt.mismatch(m))}")
+        say(out, f"  [{mark}]{m.severity}[/{mark}] {escape(fmt.mismatch(m))}")
     diff = c.verdict.difference
     for text in (*c.verdict.notes, *(diff.assumptions if diff else ())):
-        _say(out, f"  [dim]{escape(text)}[/dim]")
+        say(out, f"  [dim]{escape(text)}[/dim]")
 
 
 def _bounds(estimate: TaskEstimate | None) -> str:

@@ -42,6 +42,7 @@ _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven
           "ten": "10", "eleven": "11", "twelve": "12", "sixteen": "16"}  # fmt: skip
 _CLOCK = re.compile(r"(\d{1,2})(?:\s*[:.]\s*(\d\d))?\s*([ap])\.?\s?m\.?|(\d{1,2})\s*:\s*(\d\d)", re.IGNORECASE)
 _GROUPS = re.compile(r"\d,\d{3}(?!\d)")
+_SHARE = re.compile(r"(\d{1,9}) (?:in|out of|over) (\d{1,9})(?: [a-z ]+)?", re.IGNORECASE)
 _PROSE = re.compile(
     r"^[^=<>\\\d(\[{|]{0,80}?(?:\b(?:is|are|was|were|be|equals?|equal to|by|as)\b|:)\s*(?=\S)", re.IGNORECASE
 )
@@ -136,7 +137,8 @@ def _number(pair: _Pair) -> Judged | None:
     wanted, given = plain_number(pair.wanted), plain_number(pair.given)
     if wanted is None or given is None:
         return None
-    return Judged(float(_numbers_agree(pair, wanted, given)), "number")
+    agree = _numbers_agree(pair, wanted, given) or european_number(pair.given) == wanted
+    return Judged(float(agree), "number")
 
 
 def _numbers_agree(pair: _Pair, wanted: Fraction, given: Fraction) -> bool:
@@ -153,7 +155,7 @@ def _base(pair: _Pair) -> Judged | None:
     if wanted is None or given is None or (wanted[1] is None and given[1] is None):
         return None
     # `52` for `52_8` leaves out what the question said.
-    agree = wanted[0] == given[0] and None in (wanted[1], given[1]) or wanted == given
+    agree = wanted[0] == given[0] and (None in (wanted[1], given[1]) or wanted[1] == given[1])
     return Judged(float(agree), "base")
 
 
@@ -188,7 +190,8 @@ def _quantity(pair: _Pair) -> Judged | None:
     answer = measured(pair.given)
     given = _exact(answer)
     if given is None:
-        given = _in_phrase(pair.given)
+        readings = (_in_phrase(pair.given), european_number(answer.body), _share(pair.given, wanted))
+        given = next((reading for reading in readings if reading is not None), None)
         answer = Measured(pair.given, percent=bool(re.search(r"%|percent", pair.given)))
         if given is None:
             return None
@@ -223,6 +226,14 @@ def _in_phrase(text: str) -> Fraction | None:
     return only_number(text) if found is None and said != text else found
 
 
+def _share(text: str, wanted: Fraction) -> Fraction | None:
+    """`1 in 4`, `3 out of 8`, `3 over 4`, where a fraction is asked for."""
+    found = _SHARE.fullmatch(text)
+    if found is None or wanted.denominator == 1 or not int(found[2]):
+        return None
+    return Fraction(int(found[1]), int(found[2]))
+
+
 def _structure(pair: _Pair) -> Judged | None:
     """Trees: everything that the grammar of answers can read."""
     units = measured(pair.wanted), measured(pair.given)
@@ -232,6 +243,9 @@ def _structure(pair: _Pair) -> Judged | None:
                 outcome = equal(wanted, given, functools.partial(_same, pair.tolerance))
             except NoValue as fault:
                 pair.why = str(fault)
+                continue
+            except RecursionError:
+                pair.why = "too deeply nested"
                 continue
             if outcome.equal:
                 if other_unit(*units):
@@ -280,11 +294,17 @@ def _words(pair: _Pair) -> Judged | None:
         return Judged(1.0, "words")
     if any(wanted in group and given in group for group in _SAME_WORDS):
         return Judged(1.0, "words")
+    if re.fullmatch(r"[a-z]{2,20}", wanted) and (
+        begun := re.match(rf"{wanted}([,.;:]| (?:is|was|has|had|will|does)\b)", given)
+    ):
+        contrary = re.search(r"\b(?:not|or|neither|never)\b", given) and begun[1][0] == " "
+        return None if contrary else Judged(1.0, "words")
     return None
 
 
 def _spoken(text: str) -> str:
     bare = _ARTICLES.sub("", re.sub(r"\s+", " ", text.replace("{", "").replace("}", "")).strip().lower())
+    bare = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", bare)
     bare = bare.removeprefix("x = ").removeprefix("x=")
     inside = re.fullmatch(r"\((.*)\)|([a-z])\)", bare)
     return unwrap((inside[1] or inside[2] or "") if inside and "," not in bare else bare)

@@ -170,7 +170,7 @@ def allowed_fallback(scorer: str, args: Mapping[str, Json], *further: str, defau
     if set(args) - known:
         unknown = ", ".join(sorted(set(args) - known))
         raise UsageError(f"scorer {scorer}: unknown scorer_args {unknown}; known: {', '.join(sorted(known))}")
-    fallback = args.get("fallback", default)
+    fallback: str | None = args.get("fallback", default)
     if fallback is not None and fallback not in FALLBACKS:
         raise UsageError(f"scorer {scorer}: fallback must be one of {', '.join(FALLBACKS)}, not {fallback!r}")
     return fallback
@@ -235,6 +235,6 @@ def _box_content(text: str, start: int) -> str | None:
         return None
     if text[start] != "{":
         token = _TOKEN.match(text, start) if text[start - 1].isspace() or text[start].isdigit() else None
-        return token.group().rstrip(".,") if token else None
+        return str(token.group()).rstrip(".,") if token else None
     end = closing_brace(text, start, min(len(text), start + _MAX_BOX))
     return text[start + 1 : end].strip() if end >= 0 else None

@@ -38,7 +38,11 @@ class MathScorer:
         self._fallback = extract.allowed_fallback(self.name, args, "relative", "absolute", default="final_sentence")
         self._tolerance = _tolerance(args)
         self._pool = WorkerPool(_LIMIT_S)
-        self._judge = functools.lru_cache(maxsize=_CACHED)(self._judge_once)
+        # An answer that many samples give is compared once; what needs a worker is not kept by the first of these.
+        self._judge_at_once = functools.lru_cache(maxsize=_CACHED)(
+            functools.partial(self._compare, symbolic=needs_worker)
+        )
+        self._judge = functools.lru_cache(maxsize=_CACHED)(functools.partial(self._compare, symbolic=self._algebra))
 
     def score(self, item: Item, generation: Generation) -> Score:
         """Grade one generation against `item.target`."""
@@ -47,7 +51,7 @@ class MathScorer:
     def score_at_once(self, item: Item, generation: Generation) -> Score | None:
         """The same, unless it takes symbolic algebra."""
         try:
-            return self._grade(item, generation, functools.partial(self._compare, symbolic=needs_worker))
+            return self._grade(item, generation, self._judge_at_once)
         except NeedsWorker:
             return None
 
@@ -93,9 +97,6 @@ class MathScorer:
         self, target: str, answer: str, symbolic: Symbolic, trail: list[tuple[str, str]] | None = None
     ) -> Judged:
         return compare(target, answer, tolerance=self._tolerance, symbolic=symbolic, trail=trail)
-
-    def _judge_once(self, target: str, answer: str) -> Judged:
-        return self._compare(target, answer, self._algebra)
 
     def _algebra(self, target: str, answer: str) -> Judged:
         try:

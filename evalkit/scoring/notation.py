@@ -88,14 +88,16 @@ _MARKS = " \t\n*`\"'"
 def unwrap(text: str) -> str:
     """Without the Markdown marks and quotation marks around an answer, and the full stop after it."""
     text = text.strip(_MARKS)
-    while (
-        text
-        and not text.endswith("...")
-        and text[-1] in ".,;:!。，"
-        and not text.endswith((r"\!", r"\,", r"\;", r"\:"))
-    ):
+    while _ends_a_sentence(text):
         text = text[:-1].rstrip(_MARKS)
     return text
+
+
+def _ends_a_sentence(text: str) -> bool:
+    r"""Not where the mark belongs to TeX (`\,`), to an ellipsis, or to a number, after which `!` is a factorial."""
+    if not text or text.endswith(("...", r"\!", r"\,", r"\;", r"\:")):
+        return False
+    return text[-1] in ".,;:。，" or (text[-1] == "!" and text[-2:-1].isalpha())
 
 
 def tidy(text: str) -> str:

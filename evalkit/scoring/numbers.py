@@ -15,10 +15,11 @@ MAX_DIGITS = 400
 _INTEGER = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 _PLAIN = re.compile(rf"([+-]?) ?({_INTEGER}(?:\.\d*)?|\.\d+)(?:\s*/\s*({_INTEGER}))?")
 _IN_TEXT = re.compile(rf"(?<![\w.])(?:(?<![\d)])[-+])?(?:{_INTEGER}(?:\.\d+)?|\.\d+)(?:/\d+)?(?![\d/])")
-_EUROPEAN = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,\d+)")
+_EUROPEAN = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,(?:\d{1,2}|\d{4,}))")
 _DIGITS = re.compile(r"\d")
 _GLUED = re.compile(r"\d([A-Za-z]{1,3})(?![A-Za-z])")
 _FACTOR = re.compile(r"\d\s+([A-Za-z])(?![A-Za-z.])")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.000)+")
 _FORMULA = re.compile(r"[*^_\\=<>+|]")
 
 SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
@@ -31,9 +32,11 @@ _UNITS = dict(
     )
 )
 _TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+_PARTS = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4,
+          "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "eighth": 8, "eighths": 8, "tenth": 10, "tenths": 10}  # fmt: skip
 SHORT_UNITS = frozenset(
     "km m cm mm mi ft in yd kg g mg lb lbs oz s h hr hrs min ms L l mL ml J kJ N W kW V A K C F Pa Hz mph sec rad dB eV T "
-    "mol kmh kph rpm USD EUR GBP am pm AM PM th st nd rd k".split()
+    "mol kmh kph rpm USD EUR GBP am pm AM PM th st nd rd".split()
 )
 """Symbols of units: what may follow a value even without a space."""
 CHANGES = frozenset(
@@ -63,7 +66,9 @@ def plain_number(text: str) -> Fraction | None:
 
 
 def european_number(text: str) -> Fraction | None:
-    """`3,5` and `1.234,5`: a comma before the decimals, points between the thousands."""
+    """`3,5`, `1.234,5` and `1.000`: a comma before the decimals, points between the thousands."""
+    if len(text) <= MAX_DIGITS and _THOUSANDS.fullmatch(text):
+        return Fraction(text.replace(".", ""))
     if len(text) > MAX_DIGITS or not _EUROPEAN.fullmatch(text):
         return None
     return Fraction(text.replace(".", "").replace(",", "."))
@@ -73,7 +78,7 @@ def only_number(phrase: str) -> Fraction | None:
     """The number of a phrase that names no other and no word that changes it: `18 dollars every day`."""
     if len(phrase) > MAX_DIGITS or _FORMULA.search(phrase):
         return None
-    if any(u not in SHORT_UNITS for u in _GLUED.findall(phrase) + _FACTOR.findall(phrase) if u != "a"):
+    if any(u not in SHORT_UNITS for u in _GLUED.findall(phrase) + _FACTOR.findall(phrase) if u not in ("a", "k")):
         return None
     words = re.findall(r"[a-z]+", phrase.lower())
     if not _DIGITS.search(phrase):
@@ -85,6 +90,8 @@ def only_number(phrase: str) -> Fraction | None:
     if _DIGITS.search(_IN_TEXT.sub(" ", phrase)):
         return None
     value = numbers.pop()
+    if value is not None and re.search(r"\dk\b", phrase):
+        return value * 1000
     scales = [w for w in words if w in SCALES]
     if value is None or len(scales) > 1:
         return None
@@ -112,5 +119,6 @@ def number_in_words(words: list[str]) -> Fraction | None:
         else:
             return None
         seen = True
-    rest = words[len(words) :] if not seen else [w for w in words if w in CHANGES and w != "and"]
-    return Fraction(total + current) if seen and not rest else None
+    part = next((_PARTS[w] for w in words if w in _PARTS), 1) if seen and len(words) == 2 else 1
+    changed = [w for w in words if w in CHANGES and w != "and"]
+    return Fraction(total + current, part) if seen and (part > 1 or not changed) else None

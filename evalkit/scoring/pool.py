@@ -11,6 +11,7 @@ import concurrent.futures
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from pebble import ProcessExpired, ProcessPool
 _MEMORY_BYTES = 2 * 2**30
 _JOBS_PER_WORKER = 5_000
 _LOOK_UP_S = 0.2
+_MAX_START_S = 120.0
 
 
 class JobFailed(Exception):
@@ -33,6 +35,7 @@ class WorkerPool:
         self._workers = workers or min(4, os.cpu_count() or 1)
         self._pool: ProcessPool | None = None
         self._closed = False
+        self._last_result_s = 0.0
         self._lock = threading.Lock()
 
     def run(self, job: Callable[..., Any], *args: Any) -> Any:
@@ -49,7 +52,8 @@ class WorkerPool:
             raise JobFailed(type(fault).__name__) from None
 
     def _result(self, future: Any) -> Any:
-        """Wait for a job; a pool that is stopped never says so to those who wait for its jobs."""
+        """Wait for a job; a pool that is stopped, or whose workers cannot start, never says so to those who wait."""
+        asked_s = time.monotonic()
         while True:
             try:
                 return future.result(timeout=_LOOK_UP_S)
@@ -58,6 +62,11 @@ class WorkerPool:
                     raise
                 if self._closed:
                     raise JobFailed("grading was stopped") from None
+                if time.monotonic() - max(asked_s, self._last_result_s) > self._limit_s + _MAX_START_S:
+                    raise JobFailed("no worker process answers") from None
+            finally:
+                if future.done():
+                    self._last_result_s = time.monotonic()
 
     def close(self) -> None:
         """Kill the workers, for good."""

@@ -25,11 +25,11 @@ _IS = (
     r"ni|är|er|är|on|jest|adalah|là|dir|είναι|je|este|является|равен|равно|это|составляет|是|为|為|は|가|는|은|เป็น|คือ|হল|হলো|হবে|है"
 )
 _AFTER = re.compile(
-    r"s?[*_]{0,3}(?:\s*\([^()\n]{0,40}\))?"
-    r"(?:\s+(?:to|for|of|in|as|a|zur?|auf|der|die|das|des|de|à|la|le|al|del|final|finale|на|к)\b[^.:：\n=]{0,80}?)?"
-    rf"[*_]{{0,3}}\s*(?:[:：]|→|->|(?:(?<![A-Za-z])(?:{_IS})(?![A-Za-z]))[*_]{{0,3}}\s*[:：]?)[*_]{{0,3}}[ \t]*",
+    r"\w{0,4}[*_]{0,3}(?:\s*\([^()\n]{0,40}\))?(?:\s+[^\s.,;:：=!?\n]{1,20}){0,8}?"
+    rf"[*_]{{0,3}}\s*(?:[:：]|→|->|—|–|(?:(?<![A-Za-z])(?:{_IS})(?![A-Za-z]))[*_]{{0,3}}\s*[:：]?)[*_]{{0,3}}[ \t]*",
     re.IGNORECASE,
 )
+_BESIDE = re.compile(r"[^\d\s.,;:。\n]{0,6}\s*(?=[-−$€£¥\\(]{0,3}\d)")
 _HEADING = re.compile(r"s?[*_]{0,3}[ \t]*[:：]?[ \t]*[*_]{0,3}[ \t]*\n\s*", re.IGNORECASE)
 _DIRECT = re.compile(r"\s*")
 _FILLER = re.compile(
@@ -155,8 +155,9 @@ def sentence_end(line: str) -> str:
 def last_sentence(text: str, question: str = "") -> tuple[str, bool] | None:
     """(the answer that the last sentence with a number or formula gives, whether the text does not break off there)."""
     tail = text[-_TAIL:].rstrip()
-    whole = not _BREAKS_OFF.search(tail)
-    tail = _MATH.sub(lambda m: m.group().replace("\n", " "), tail)
+    whole = not _BREAKS_OFF.search(tail[-40:])
+    if "$$" in tail or "\\[" in tail or "\\begin" in tail:
+        tail = _MATH.sub(lambda m: m.group().replace("\n", " "), tail)
     lines = [line for line in tail.split("\n") if line.strip(" *_`#-=|>")]
     for line in reversed(lines[-4:]):
         for sentence in reversed(_sentences(line)):
@@ -233,8 +234,7 @@ def _number_of(sentence: str, question: str) -> str | None:
         given = set(_NUMBER.findall(question))
         ranked = [
             (
-                any(abs(n.start() - end) <= 2 for end in copulas)
-                and not _is_given(sentence, n)
+                (any(abs(n.start() - end) <= 2 for end in copulas) and not _is_given(sentence, n))
                 or _TOTAL.match(sentence, n.end()) is not None,
                 bool(re.search(r"[$€£¥₹]", n.group())),
                 not _is_given(sentence, n),

@@ -139,7 +139,7 @@ class _Comparison:
         if target.args[1::2] == answer.args[1::2]:
             return self._alike(target.args, answer.args)
         if len(target.args) == len(answer.args) == 3 and answer.args[1] == _FLIPPED.get(target.args[1]):
-            return self._alike(target.args, answer.args[::-1][:1] + (target.args[1],) + answer.args[:1])
+            return self._alike(target.args, (answer.args[2], target.args[1], answer.args[0]))
         return False
 
     # intervals ----------------------------------------------------------------------------------
@@ -249,7 +249,8 @@ def _said(node: Node) -> Node | None:
     """The value of `a + b = 5`: what an equation says of its left side."""
     if node.op != "relation" or node.args[1:2] != ("=",) or len(node.args) != 3:
         return None
-    left, right = node.args[0], node.args[2]
+    left: Node = node.args[0]
+    right: Node = node.args[2]
     if _is_name(left) or (left.op == "group" and all(_is_name(n) for n in left.args[2:])):
         return right
     return right if symbols(left) and not symbols(right) else None
@@ -274,7 +275,7 @@ def _proportional(left: Node, right: Node) -> bool:
     """One is the other times a constant that is not zero."""
     if symbols(left) != symbols(right):
         return False
-    pairs = [(value(left, env), value(right, env)) for env in points(symbols(left))]
+    pairs: list[tuple[Any, Any]] = [(value(left, env), value(right, env)) for env in points(symbols(left))]
     (a, b), *rest = pairs
     if not a or not b:
         raise NoValue("zero at the point of comparison")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-MAX_TOKENS = 1_000
+MAX_TOKENS = 600
 MAX_DEPTH = 60
 MAX_DIGITS = 1_000
 

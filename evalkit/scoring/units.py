@@ -29,9 +29,10 @@ _LEADING = re.compile(
     r"|\\approx|\\sim|≈|=|:|[€£¥₹₽])\s*)+",
     re.IGNORECASE,
 )
+_NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=[\d\\(])", re.IGNORECASE)
 _PERCENT = re.compile(r"\s*(?:%|percent|per cent|percentage points?|pct)\.?$", re.IGNORECASE)
 _DEGREES = re.compile(r"\s*(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*(?:[CFK]\b|Celsius|Fahrenheit)?)$")
-_PARENTHESIS = re.compile(r"(?<=[\w}%)])\s+\([^()=\d]*\)$")
+_PARENTHESIS = re.compile(r"(?<=[\w}%)])\s+\((?:[^()=\d]*|[^()=]*[A-Za-z]{3,}[^()=]*)\)$")
 _KEPT = FUNCTIONS | {"pi", "infty", "inf", "infinity", "i", "e", "x", "y", "n"}
 _MAX_WORDS = 10
 
@@ -50,7 +51,7 @@ class Measured:
 
 def measured(text: str) -> Measured:
     """Split a `notation.tidy` text into a value and its unit."""
-    body = _PARENTHESIS.sub("", _LEADING.sub("", text)).strip()
+    body = _NEGATIVE.sub("-", _PARENTHESIS.sub("", _LEADING.sub("", text))).strip()
     bare = _DEGREES.sub("", body)
     if bare != body and bare:
         return Measured(bare, "degree")

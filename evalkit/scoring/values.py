@@ -103,7 +103,8 @@ def _precise() -> Field:
 
 def value(node: Node, env: Env | None = None) -> Number:
     """The number that `node` stands for, with `env` for its variables; raises `NoValue`."""
-    return _safely(_FAST, node, env or {})
+    found: Number = _safely(_FAST, node, env or {})
+    return found
 
 
 def symbols(node: Node) -> frozenset[str]:
@@ -154,14 +155,18 @@ def same(left: Node, right: Node) -> bool:
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             if a != b:
                 return False
-        elif not _agree(a, b, _CLOSE):
-            return False
-        elif not (_infinite(a) or _agree(*(_safely(_precise(), n, env) for n in (left, right)), 1e-30)):
+        elif not _agree(a, b, _CLOSE) or (
+            not _infinite(a) and not _agree(_precisely(left, env), _precisely(right, env), 1e-30)
+        ):
             return False
         told = True
     if not told:
         raise NoValue("no point at which both have a value")
     return True
+
+
+def _precisely(node: Node, env: Env) -> Any:
+    return _safely(_precise(), node, env)
 
 
 def _infinite(number: Any) -> bool:

@@ -7,11 +7,13 @@ by a third, and packing gets faster either way. Each zstd frame names its dictio
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import zstandard
 
 from evalkit.errors import StoreError
+from evalkit.types import Generation
 
 _LEVEL = 3
 _DICTIONARY_BYTES = 32_768
@@ -71,3 +73,9 @@ class Packer:
         if dictionary is None:
             raise StoreError(f"the dictionary {number} of the stored texts is missing")
         return zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(dictionary))
+
+
+def text_digest(generation: Generation) -> int:
+    """64 bits that are equal for equal texts."""
+    text = f"{generation.reasoning}\0{generation.answer}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -23,42 +22,28 @@ import msgspec
 
 from evalkit.codec import convert, decode, encode, encode_pretty, read_json
 from evalkit.errors import StoreError, WriteFailed
-from evalkit.store.database import DATABASE, Writer, connect_reader
+from evalkit.store.database import DATABASE, Writer, connect_reader, read_schema_3, upgrade_schema_3
 from evalkit.store.files import lock, write_file
-from evalkit.store.packing import Packer
+from evalkit.store.opinions import DROP_OPINIONS, Key, Opinions
+from evalkit.store.packing import Packer, text_digest
+from evalkit.store.statements import (
+    PUT_FAILED_GENERATION,
+    PUT_FAILED_SAMPLE,
+    PUT_FAILED_SCORE,
+    PUT_GENERATION,
+    PUT_SAMPLE,
+    PUT_SCORE,
+    SCORE_COLUMNS,
+    SPEND,
+)
 from evalkit.store.totals import Totals, read_totals
 from evalkit.types import EndpointSpec, Generation, Item, RunRecord, Sample, Score, Status
 
-SCHEMA = 3
+SCHEMA = 4
+READABLE = (3, SCHEMA)
 RECORD = "run.json"
 _PAGE = 512
 """Rows read at once: a cursor that stays open during a run would keep the write-ahead log from being folded in."""
-
-_SAMPLE_COLUMNS = (
-    "task, sample, item, owed, finish_reason, served_model, prompt_tokens, completion_tokens, reasoning_tokens, "
-    "reasoning_estimated, latency_s, ttft_s, finished_s, attempts, cached, dropped, text_digest"
-)
-_MARKS = ",".join(f"?{n}" for n in range(1, 1 + len(_SAMPLE_COLUMNS.split(","))))
-_PUT_SAMPLE = f"INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) VALUES({_MARKS})"
-_PUT_GENERATION = "INSERT OR REPLACE INTO generations VALUES(?,?,?,?)"
-_UNLESS_ANSWERED = """
-WHERE NOT EXISTS (SELECT 1 FROM samples WHERE task=?1 AND sample=?2 AND item=?3 AND text_digest NOT NULL)
-"""
-_PUT_FAILED_SAMPLE = f"""
-INSERT OR REPLACE INTO samples({_SAMPLE_COLUMNS}) SELECT {_MARKS} {_UNLESS_ANSWERED}
-"""
-_PUT_FAILED_GENERATION = f"INSERT OR REPLACE INTO generations SELECT ?1,?2,?3,?4 {_UNLESS_ANSWERED}"
-_PUT_SCORE = """
-UPDATE samples SET status=?, value=?, answer=?, step=?, reason=?, scorer=? WHERE task=? AND sample=? AND item=?
-"""
-_PUT_FAILED_SCORE = f"{_PUT_SCORE} AND text_digest IS NULL"
-_SPEND = """
-INSERT INTO spent VALUES(0, ?1, ?2, ?3) ON CONFLICT(id) DO UPDATE
-SET requests = requests + ?1, prompt = prompt + ?2, completion = completion + ?3
-"""
-_SCORE_COLUMNS = "status, value, answer, step, reason, scorer"
-Key = tuple[str, int, int]
-"""Task name, position of the item, sample number."""
 
 
 class RunStore:
@@ -68,12 +53,17 @@ class RunStore:
         self.folder = folder
         self.record = record
         self._lock = lock(folder) if writer else None
+        if writer and record.schema < SCHEMA:
+            self._upgrade()
         self._writer = Writer(folder / DATABASE) if writer else None
         self._reader = connect_reader(folder)
+        if self.record.schema < SCHEMA:
+            read_schema_3(self._reader)
         self._packer = Packer(self._dictionary)
         if writer and (last := self._query("SELECT body FROM dictionaries ORDER BY rowid DESC LIMIT 1")):
             self._packer.use(last[0][0])
         self._tasks = {task.name: number for number, task in enumerate(record.spec.tasks)}
+        self.opinions = Opinions(self._query, self._put, self._tasks)
 
     @classmethod
     def create(
@@ -109,8 +99,7 @@ class RunStore:
         if not (folder / RECORD).is_file():
             raise StoreError(f"{folder} is not a run directory (it has no run.json)")
         record = read_json(folder / RECORD, RunRecord)
-        if record.schema != SCHEMA:
-            raise StoreError(f"{folder} was written by another version (schema {record.schema}, this is {SCHEMA})")
+        require_readable(folder, record)
         return cls(folder, record, writer)
 
     def __enter__(self) -> Self:
@@ -137,8 +126,17 @@ class RunStore:
         if endpoint == self.record.spec.model.endpoint:
             return
         model = dataclasses.replace(self.record.spec.model, endpoint=endpoint)
-        self.record = dataclasses.replace(self.record, spec=dataclasses.replace(self.record.spec, model=model))
-        self.write_json(RECORD, self.record)
+        spec = dataclasses.replace(self.record.spec, model=model)
+        self.replace_record(dataclasses.replace(self.record, spec=spec))
+
+    def replace_record(self, record: RunRecord) -> None:
+        """Take over a record of the same samples."""
+        self.write_json(RECORD, record)
+        self.record = record
+
+    def _upgrade(self) -> None:
+        upgrade_schema_3(self.folder / DATABASE)
+        self.replace_record(dataclasses.replace(self.record, schema=SCHEMA))
 
     # writing -----------------------------------------------------------------------------------
 
@@ -167,11 +165,12 @@ class RunStore:
             generation.attempts,
             int(generation.cached),
             ", ".join(generation.dropped) or None,
-            None if failed else _text_digest(generation),
+            None if failed else text_digest(generation),
         )
         self._require_writer().put(
-            (_PUT_FAILED_GENERATION if failed else _PUT_GENERATION, (*at, body)),
-            (_PUT_FAILED_SAMPLE if failed else _PUT_SAMPLE, columns),
+            (PUT_FAILED_GENERATION if failed else PUT_GENERATION, (*at, body)),
+            (PUT_FAILED_SAMPLE if failed else PUT_SAMPLE, columns),
+            *(() if failed else ((DROP_OPINIONS, at),)),
         )
         if (dictionary := self._packer.learn(text)) is not None:
             self._put("INSERT INTO dictionaries VALUES(?,?)", (self._packer.use(dictionary), dictionary))
@@ -179,13 +178,13 @@ class RunStore:
     def spend(self, requests: int, prompt_tokens: int, completion_tokens: int) -> None:
         """Add to what the run has paid for."""
         if requests:
-            self._put(_SPEND, (requests, prompt_tokens, completion_tokens))
+            self._put(SPEND, (requests, prompt_tokens, completion_tokens))
 
     def put_score(self, key: Key, score: Score, *, failed: bool = False) -> None:
         """Store the grade of a stored generation; `failed` if the request was, see `put_generation`."""
         task, item, sample = key
-        columns = (score.status, score.value, score.answer, score.step, score.reason, score.scorer)
-        self._put(_PUT_FAILED_SCORE if failed else _PUT_SCORE, (*columns, self._tasks[task], sample, item))
+        columns = (score.status, score.value, score.answer, score.step, score.reason, score.scorer, score.erratum)
+        self._put(PUT_FAILED_SCORE if failed else PUT_SCORE, (*columns, self._tasks[task], sample, item))
 
     def owe(self, statuses: Collection[Status]) -> None:
         """Samples with these statuses are to be asked for again; what is stored stays until it is replaced."""
@@ -199,8 +198,7 @@ class RunStore:
         for name, rows in items.items():
             _put_items(writer, self._tasks[name], self.n_items(name), rows)
         self.flush()
-        self.write_json(RECORD, record)
-        self.record = record
+        self.replace_record(record)
 
     def flush(self) -> None:
         """Wait until everything queued is committed; raises `StoreError` if it could not be."""
@@ -255,6 +253,26 @@ class RunStore:
         """(position, sample) of every stored generation without a score."""
         return self._query("SELECT item, sample FROM samples WHERE task=? AND status IS NULL", (self._tasks[task],))
 
+    def with_status(self, task: str, status: Status) -> list[tuple[int, int]]:
+        """(position, sample) of every sample with this status."""
+        sql = "SELECT item, sample FROM samples WHERE task=? AND status=? ORDER BY item, sample"
+        return self._query(sql, (self._tasks[task], status))
+
+    def corrected(self, task: str) -> list[tuple[int, int]]:
+        """(position, sample) of every score against a corrected gold."""
+        sql = "SELECT item, sample FROM samples WHERE task=? AND erratum NOT NULL ORDER BY item, sample"
+        return self._query(sql, (self._tasks[task],))
+
+    def score(self, key: Key) -> Score:
+        """One stored score; raises `StoreError` if there is none."""
+        task, item, sample = key
+        sql = f"SELECT {SCORE_COLUMNS} FROM samples WHERE task=? AND sample=? AND item=? AND status NOT NULL"
+        rows = self._query(sql, (self._tasks[task], sample, item))
+        if not rows:
+            raise StoreError(f"{self.folder} has no score of sample {key}")
+        with self._reading(f"sample {sample} of item {item} of {task}"):
+            return _score(list(rows[0]))
+
     def scores(self, task: str) -> Iterator[list[tuple[int, int, str, float | None, str | None]]]:
         """Every scored sample, page by page: rows of (sample, position, status, value, answer)."""
         sql = (
@@ -269,7 +287,7 @@ class RunStore:
     def samples(self, task: str) -> Iterator[Sample]:
         """Every stored sample of a task with its generation."""
         sql = (
-            f"SELECT s.item, s.sample, i.id, g.body, {_SCORE_COLUMNS} FROM samples s"
+            f"SELECT s.item, s.sample, i.id, g.body, {SCORE_COLUMNS} FROM samples s"
             " JOIN generations g USING(task, sample, item) JOIN items i ON i.task=s.task AND i.position=s.item"
             " WHERE s.task=? AND (s.sample, s.item) > (?, ?) ORDER BY s.sample, s.item LIMIT ?"
         )
@@ -354,6 +372,12 @@ class RunStore:
         return self._writer
 
 
+def require_readable(where: Path, record: RunRecord) -> None:
+    """Raises `StoreError` for a record of a version that is not known here."""
+    if record.schema not in READABLE:
+        raise StoreError(f"{where} was written by another version (schema {record.schema}, this is {SCHEMA})")
+
+
 def _put_items(writer: Writer, task: int, start: int, items: Iterable[Item]) -> int:
     """Store items from position `start` on; returns the position after the last."""
     packer = Packer(lambda number: None)
@@ -366,12 +390,6 @@ def _put_items(writer: Writer, task: int, start: int, items: Iterable[Item]) -> 
     return position
 
 
-def _text_digest(generation: Generation) -> int:
-    """64 bits that are equal for equal texts."""
-    text = f"{generation.reasoning}\0{generation.answer}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True)
-
-
 def _score(row: list[Any]) -> Score:
-    status, value, answer, step, reason, scorer = row
-    return Score(status=Status(status), value=value, answer=answer, step=step, reason=reason, scorer=scorer or "")
+    found = dict(zip(SCORE_COLUMNS.split(", "), row, strict=True))
+    return Score(**{**found, "status": Status(found["status"]), "scorer": found["scorer"] or ""})

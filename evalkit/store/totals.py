@@ -13,7 +13,7 @@ _SUMS = """
 SELECT count(*), sum(prompt_tokens), sum(completion_tokens), sum(reasoning_tokens), max(reasoning_estimated),
   avg(latency_s) FILTER (WHERE NOT cached), avg(ttft_s) FILTER (WHERE NOT cached),
   sum(cached), sum(attempts > 1), sum(completion_tokens IS NULL), sum(finish_reason IS NULL),
-  sum(completion_tokens > ?2)
+  sum(completion_tokens > ?2), count(erratum), count(DISTINCT item) FILTER (WHERE erratum NOT NULL)
 FROM samples WHERE task=?1 AND text_digest NOT NULL
 """
 _REPEATED = """
@@ -65,6 +65,10 @@ class Totals:
     """Items with several answered samples."""
     n_varied_items: int
     """Those of them whose samples are not all the same text."""
+    n_corrected: int
+    """Scores against corrected golds."""
+    n_corrected_items: int
+    """The items of these scores."""
     served: tuple[Served, ...]
     """By time of the first sample."""
     dropped: Mapping[str, int]
@@ -77,7 +81,7 @@ def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
     """Count; `task` is the number of the task in the database."""
     sums = query(_SUMS, (task, max_tokens))[0]
     n, prompt, completion, reasoning, estimated, latency_s, ttft_s, cached, *odd = sums
-    retried, no_usage, no_finish, over = odd
+    retried, no_usage, no_finish, over, n_corrected, n_corrected_items = odd
     n_several, n_varied = query(_REPEATED, (task,))[0]
     reasons: dict[str, dict[str, int]] = {}
     for status, reason, count in query(_REASONS, (task,)):
@@ -102,6 +106,8 @@ def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
         n_over_limit=over or 0,
         n_repeated_items=n_several,
         n_varied_items=n_varied or 0,
+        n_corrected=n_corrected,
+        n_corrected_items=n_corrected_items,
         served=tuple(sorted(served, key=lambda s: s.first_s)),
         dropped=dict(query(_DROPPED, (task,))),
         reasons=reasons,

@@ -5,6 +5,7 @@ only the code that prints turns them into percent. `None` always means "not know
 """
 
 from evalkit.types.endpoint import EndpointSpec, Prices
+from evalkit.types.errata import Errata, Erratum
 from evalkit.types.event import Event, EventKind
 from evalkit.types.json import Json
 from evalkit.types.leaderboard import Board, BoardTask, Cell, Leaderboard, LeaderboardRow
@@ -44,6 +45,8 @@ __all__ = [
     "DatasetSpec",
     "Difference",
     "EndpointSpec",
+    "Errata",
+    "Erratum",
     "ErrorBar",
     "Estimate",
     "Event",

@@ -102,6 +102,8 @@ class Score:
     reason: str | None = None
     scorer: str = ""
     """`name@version` of the scorer."""
+    erratum: str | None = None
+    """Why the answer was compared with a corrected gold, if it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

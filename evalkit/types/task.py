@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalkit.types.endpoint import EndpointSpec
+from evalkit.types.errata import Errata
 from evalkit.types.json import Json
 
 RESERVED_FIELDS = frozenset(
@@ -123,6 +124,8 @@ class TaskSpec:
     """Documented size of the split; a run on another number says so."""
     items_digest: str | None = None
     """What the items of the whole benchmark are known to be (`tasks.items.ItemsDigest`)."""
+    errata: Errata | None = None
+    """Corrections that golds are graded with; None grades against the golds as published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
