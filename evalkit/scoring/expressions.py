@@ -339,8 +339,8 @@ class _Reader:
             return Node("word", (f"{name} {self.argument().args}",))
         if name == "circ":
             return Node("symbol", ("circ",))
-        self.symbolic = True
-        raise NotRead(f"\\{name} is not known here", symbolic=True)
+        self.symbolic = "\\" + name not in STOPS
+        raise NotRead(f"\\{name} is not known here", self.symbolic)
 
     def _root(self, name: str) -> Node:
         index = None

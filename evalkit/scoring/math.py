@@ -18,7 +18,7 @@ from evalkit.scoring.grade import Extracted, Judged, NeedsWorker, grade, needs_w
 from evalkit.scoring.pool import JobFailed, WorkerPool
 from evalkit.types import Generation, Item, Json, Score
 
-_LIMIT_S = 5.0
+_LIMIT_S = 1.0
 _CACHED = 20_000
 _BRACKETS = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
 _LIST = re.compile(r",(?!\d{3}(?!\d))|;|\\pm|±|\bor\b|\band\b")
@@ -37,7 +37,7 @@ class MathScorer:
     def __init__(self, args: Mapping[str, Json]) -> None:
         self._fallback = extract.allowed_fallback(self.name, args, "relative", "absolute", default="final_sentence")
         self._tolerance = _tolerance(args)
-        self._pool = WorkerPool(_LIMIT_S)
+        self._pool = WorkerPool(_LIMIT_S, libraries=("math_verify",))
         # An answer that many samples give is compared once; what needs a worker is not kept by the first of these.
         self._judge_at_once = functools.lru_cache(maxsize=_CACHED)(
             functools.partial(self._compare, symbolic=needs_worker)

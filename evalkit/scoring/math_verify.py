@@ -14,7 +14,7 @@ from evalkit.scoring.grade import Extracted, Judged, grade
 from evalkit.scoring.pool import JobFailed, WorkerPool
 from evalkit.types import Generation, Item, Json, Score
 
-_LIMIT_S = 10.0
+_LIMIT_S = 2.0
 _MAX_SHOWN = 500
 _DOLLAR = re.compile(r"(?<!\\)\$")
 
@@ -27,7 +27,7 @@ class MathVerifyScorer:
 
     def __init__(self, args: Mapping[str, Json]) -> None:
         extract.allowed_fallback(self.name, args)
-        self._pool = WorkerPool(_LIMIT_S)
+        self._pool = WorkerPool(_LIMIT_S, libraries=("math_verify",))
 
     def score(self, item: Item, generation: Generation) -> Score:
         """Grade one generation against `item.target`."""

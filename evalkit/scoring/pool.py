@@ -1,15 +1,18 @@
 """A pool of worker processes for grading that may not come back.
 
-A symbolic comparison of hostile input can run for ever or fill the memory. Each job has a hard wall-clock limit after
-which its worker is killed and replaced; workers live under an address-space limit and are renewed after many jobs.
-Thread-safe: any thread may call `run`.
+A symbolic comparison of hostile input can run for ever or fill the memory. Each job has a limit of CPU seconds, so that
+a grade does not depend on how busy the machine is, and a far longer one of wall-clock time; the worker that exceeds
+one is killed and replaced. Workers live under an address-space limit and are renewed after many jobs. Thread-safe: any
+thread may call `run`.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import importlib
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -28,10 +31,12 @@ class JobFailed(Exception):
 
 
 class WorkerPool:
-    """Started on first use; `limit_s` is wall-clock seconds a job."""
+    """Started on first use; `limit_s` is CPU seconds a job. `libraries` are imported before a worker's first job."""
 
-    def __init__(self, limit_s: float, workers: int | None = None) -> None:
+    def __init__(self, limit_s: float, workers: int | None = None, libraries: tuple[str, ...] = ()) -> None:
         self._limit_s = limit_s
+        self._wall_s = 10 * limit_s + 10
+        self._libraries = libraries
         self._workers = workers or min(4, os.cpu_count() or 1)
         self._pool: ProcessPool | None = None
         self._closed = False
@@ -41,10 +46,14 @@ class WorkerPool:
     def run(self, job: Callable[..., Any], *args: Any) -> Any:
         """Run `job(*args)` in a worker and wait; raises `JobFailed`. `job` must be a module-level function."""
         try:
-            return self._result(self._started().schedule(job, args=args, timeout=self._limit_s))
+            return self._result(
+                self._started().schedule(_limited, args=(self._limit_s, job, *args), timeout=self._wall_s)
+            )
         except concurrent.futures.TimeoutError:
-            raise JobFailed(f"no result within {self._limit_s:g} s") from None
+            raise JobFailed(f"no result within {self._wall_s:g} s") from None
         except ProcessExpired as fault:
+            if fault.exitcode == -signal.SIGPROF:
+                raise JobFailed(f"no result within {self._limit_s:g} s of CPU") from None
             raise JobFailed(f"the worker died (exit code {fault.exitcode})") from None
         except (concurrent.futures.CancelledError, RuntimeError):
             raise JobFailed("grading was stopped") from None
@@ -62,7 +71,7 @@ class WorkerPool:
                     raise
                 if self._closed:
                     raise JobFailed("grading was stopped") from None
-                if time.monotonic() - max(asked_s, self._last_result_s) > self._limit_s + _MAX_START_S:
+                if time.monotonic() - max(asked_s, self._last_result_s) > self._wall_s + _MAX_START_S:
                     raise JobFailed("no worker process answers") from None
             finally:
                 if future.done():
@@ -87,18 +96,29 @@ class WorkerPool:
                     max_tasks=_JOBS_PER_WORKER,
                     context=multiprocessing.get_context("spawn"),
                     initializer=_prepare_worker,
+                    initargs=(self._libraries,),
                 )
             return self._pool
 
 
-def _prepare_worker() -> None:
+def _limited(limit_s: float, job: Callable[..., Any], *args: Any) -> Any:
+    """Run a job in a worker; the timer kills the process, also from within a library's C code."""
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
+    try:
+        return job(*args)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _prepare_worker(libraries: tuple[str, ...]) -> None:
     """Keep a worker small, quiet, and free of the harness's secrets."""
     import logging
     import resource
-    import signal
 
     os.environ.clear()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.disable(logging.CRITICAL)
+    for library in libraries:
+        importlib.import_module(library)
