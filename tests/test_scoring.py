@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,17 @@ import pytest
 
 from evalkit.codec import convert
 from evalkit.errors import UsageError
-from evalkit.protocols import Scorer
+from evalkit.protocols import GradesAnswers, Scorer
 from evalkit.registry import SCORERS
+from evalkit.scoring import math as scoring_math
 from evalkit.scoring.math import MathScorer
 from evalkit.scoring.pool import JobFailed, WorkerPool
 from evalkit.tasks.items import ItemLoader
 from evalkit.tasks.loader import load_task
 from evalkit.types import Failure, Generation, Item, Score, Status
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from pairs import golds, perturbed, rewrites, wrapped
 
 CASES = Path(__file__).parent / "cases" / "scoring"
 
@@ -58,7 +63,7 @@ def scorers() -> Iterator[Scorers]:
 
 def generation_of(case: dict[str, Any]) -> Generation:
     return Generation(
-        answer=case["output"],
+        answer=case.get("output", ""),
         finish_reason=case.get("finish_reason", "stop"),
         reasoning_closed=case.get("reasoning_closed", True),
         failure=convert(case["failure"], Failure) if "failure" in case else None,
@@ -71,8 +76,12 @@ def test_case(scorers: Scorers, name: str, case: dict[str, Any]) -> None:
         pytest.importorskip("reasoning_gym", reason="the extra `local` is not installed")
     scorer = scorers.get(name, case.get("args", {}))
     item = Item(id="x", messages=(), target=case["target"], metadata=case.get("metadata", {}))
-    score = scorer.score(item, generation_of(case))
-    assert scorer.score_at_once(item, generation_of(case)) in (None, score), "it never says anything else"
+    if "prediction" in case:
+        assert isinstance(scorer, GradesAnswers)
+        score = scorer.grade_answer(item, case["prediction"])
+    else:
+        score = scorer.score(item, generation_of(case))
+        assert scorer.score_at_once(item, generation_of(case)) in (None, score), "it never says anything else"
     assert (score.status, score.value) == (case["status"], case.get("value")), score
     if "step" in case:
         assert score.step == case["step"]
@@ -123,6 +132,42 @@ def test_real_golds_and_solutions(real_data: Path, scorers: Scorers) -> None:
             for item, text in zip(loader.items(task), texts, strict=True)
         ]
         assert [s for s in scores if s.value != 1.0] == []
+
+
+@pytest.mark.parametrize("name", ["math500"])
+def test_rewritten_and_perturbed_golds(real_data: Path, scorers: Scorers, name: str) -> None:
+    """Real golds grade 1 in every other notation that the pairs know, and 0 where they are changed."""
+    scorer = scorers.get("math", {})
+    assert isinstance(scorer, GradesAnswers)
+    wrong: list[tuple[str, str, str]] = []
+    counts = [0, 0]
+    for _, gold, question in golds(real_data, name):
+        item = Item(id="x", messages=(), target=gold)
+        texts = [(1, kind, text) for kind, text in [("itself", gold), *rewrites(gold, question), *wrapped(gold)]]
+        for label, kind, text in texts + [(0, kind, text) for kind, text in perturbed(gold)]:
+            counts[label] += 1
+            if scorer.grade_answer(item, text).value != label:
+                wrong.append((gold, kind, text))
+    assert wrong == []
+    assert min(counts) > 4_000
+
+
+def test_many_samples_with_few_answers_cost_few_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty-four samples that give five answers are five comparisons, also where a worker does them."""
+    scorer = MathScorer({})
+    compared: list[str] = []
+    compare = scoring_math.compare
+
+    def counted(target: str, answer: str, **options: Any) -> Any:
+        compared.append(answer)
+        return compare(target, answer, **options)
+
+    monkeypatch.setattr(scoring_math, "compare", counted)
+    item = Item(id="x", messages=(), target=r"\frac{1}{2}")
+    for i in range(64):
+        scorer.score(item, Generation(answer=rf"\boxed{{\frac{{{i % 5}}}{{{i % 5 + 1}}}}}"))
+    scorer.close()
+    assert len(compared) == 5
 
 
 def test_scorer_works_from_many_threads(scorers: Scorers) -> None:
