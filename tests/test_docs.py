@@ -12,6 +12,8 @@ import pytest
 from conftest import Cli
 
 from evalkit.cli.main import cli as group
+from evalkit.registry import SCORERS
+from evalkit.types import Generation, Item
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -82,3 +84,30 @@ def test_tables_of_keys_are_complete() -> None:
     optional = {"output_type", "metadata", "generation_kwargs", "licence"}
     missing = [k for k in USED_KEYS | EVALKIT_KEYS if f"`{k}`" not in page and k not in optional]
     assert not missing
+
+
+def rows_of(page: str, heading: str) -> list[list[str]]:
+    """The rows of the first table after a heading, their code spans without the marks."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_grading_page_shows_what_is_extracted() -> None:
+    rows = rows_of("grading.md", "Which text is the answer")
+    assert len(rows) > 8
+    for step, _, text, answer in rows:
+        target = "1, 2" if step == "boxes" else "18"
+        scorer = SCORERS.get("math")({})
+        score = scorer.score(Item(id="x", messages=(), target=target), Generation(answer=text, finish_reason="stop"))
+        assert (score.answer, score.step.split("/")[0]) == (answer, step), text
+
+
+def test_grading_page_shows_what_is_equal() -> None:
+    rows = rows_of("grading.md", "Is it the target")
+    assert len(rows) > 30
+    scorer = SCORERS.get("math")({})
+    for rule, target, answer, equal, step in rows:
+        score = scorer.grade_answer(Item(id="x", messages=(), target=target), answer)
+        assert (score.value, score.step) == (float(equal == "yes"), f"bare/{step}"), rule
+    scorer.close()

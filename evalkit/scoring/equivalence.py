@@ -77,6 +77,8 @@ class _Pair:
     symbolic: bool = False
     """Something in it is mathematics beyond our grammar."""
     why: str | None = None
+    compared: str | None = None
+    """What of the two was compared and found different."""
     wanted: str = field(init=False)
     given: str = field(init=False)
 
@@ -107,10 +109,12 @@ def compare(
         if found is not None:
             return _told(trail, name, found)
         if trail is not None:
-            trail.append((name, pair.why or "not decided"))
+            trail.append((name, pair.why or (f"different: {pair.compared}" if pair.compared else "not decided")))
     if symbolic is not None and _for_algebra(pair):
         return _told(trail, "math-verify", symbolic(target, answer))
-    return Judged(0.0, "words" if not re.search(r"\d|\\", pair.given) else "unlike", pair.why)
+    if pair.compared is not None:
+        return Judged(0.0, pair.compared)
+    return Judged(0.0, "unlike", pair.why)
 
 
 def _told(trail: list[tuple[str, str]] | None, name: str, judged: Judged) -> Judged:
@@ -252,7 +256,7 @@ def _structure(pair: _Pair) -> Judged | None:
                 if other_unit(*units):
                     return Judged(0.0, outcome.step, f"{units[1].unit} is not {units[0].unit}")
                 return Judged(1.0, outcome.step)
-            pair.why = outcome.step
+            pair.compared = outcome.step
     return None
 
 

@@ -109,7 +109,7 @@ def tidy(text: str) -> str:
         text = _SEPARATOR.sub("", text)
         text = _TIGHT.sub(" ", text) if r"\," in text else text.replace(r"\!", "")
         text = _NOISE.sub(" ", text).replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&")
-        text = text.replace(r"\degree", r"^\circ ")
+        text = text.replace(r"\degree", r"^\circ ").replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
         if "overline" in text or "dot" in text or r"\bar" in text:
             text = _ELLIPSIS.sub(_ellipsis, _REPEATING.sub(_repeating, text))
         text = _unwrapped(text)
