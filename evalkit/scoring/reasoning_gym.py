@@ -23,7 +23,7 @@ class ReasoningGymScorer:
     """`scorer: reasoning_gym`. An answer with the verifier's full mark (1.0) is right, any other is wrong."""
 
     name = "reasoning_gym"
-    version = "1"
+    version = "2"
 
     def __init__(self, args: Mapping[str, Json]) -> None:
         self._fallback = extract.allowed_fallback(self.name, args)

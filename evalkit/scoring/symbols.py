@@ -98,4 +98,4 @@ def read_number(text: str) -> Node:
         if abs(int(exponent[:8])) > 400:
             raise NotRead("the exponent is too large")
         return Node("number", (Fraction(digits) * Fraction(10) ** int(exponent),))
-    return Node("number", (Fraction(text.rstrip(".") if text[-1] == "." else text),))
+    return Node("number", (Fraction(int(text) if text.isdigit() else text.rstrip(".")),))

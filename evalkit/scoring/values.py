@@ -144,7 +144,7 @@ def points(names: frozenset[str]) -> list[dict[str, Fraction]]:
 
 def same(left: Node, right: Node) -> bool:
     """Whether both stand for the same value wherever they are tried; raises `NoValue` if that cannot be told."""
-    told = False
+    told = confirmed = False
     for env in points(symbols(left) | symbols(right)):
         try:
             a, b = value(left, env), value(right, env)
@@ -155,10 +155,12 @@ def same(left: Node, right: Node) -> bool:
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             if a != b:
                 return False
-        elif not _agree(a, b, _CLOSE) or (
-            not _infinite(a) and not _agree(_precisely(left, env), _precisely(right, env), 1e-30)
-        ):
+        elif not _agree(a, b, _CLOSE):
             return False
+        elif not confirmed and not _infinite(a):
+            if not _agree(_precisely(left, env), _precisely(right, env), 1e-30):
+                return False
+            confirmed = True  # fifty digits at one point are enough
         told = True
     if not told:
         raise NoValue("no point at which both have a value")
