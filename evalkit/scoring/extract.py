@@ -3,6 +3,7 @@ r"""Find the final answer in a text, most explicit form first; the step that fou
 | step | finds |
 |---|---|
 | `json` | the value of `"answer"` in a JSON reply, also in a code fence or badly escaped |
+| `tagged` | what stands in `<answer>` tags |
 | `boxed` | the last `\boxed{}` or `\fbox{}` |
 | `boxes` | several boxes in a row, where the target is a list |
 | `hashes` | `#### X`, the form of GSM8K's own solutions |
@@ -21,9 +22,12 @@ import re
 from collections.abc import Callable, Mapping
 
 from evalkit.errors import UsageError
-from evalkit.scoring import jsontext, sentences
+from evalkit.scoring import jsontext
+from evalkit.scoring.announced import announced
 from evalkit.scoring.grade import Extracted
+from evalkit.scoring.last_sentence import last_value, value_of
 from evalkit.scoring.notation import closing_brace
+from evalkit.scoring.prose import ended, other_questions, sentence_end
 from evalkit.types import Json
 
 _BOXES = (r"\boxed", r"\fbox", r"\framebox")
@@ -42,9 +46,11 @@ _HASHES = re.compile(
 _FENCE = re.compile(r"```[ \t]*(\w*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _OUTPUT = re.compile(
     r"(?:^[ \t]*(?:#+[ \t]*|>+[ \t]*)?(?:output|prints?|result|stdout)[ \t]*[:：]"
-    r"|^[ \t]*print\([^\n]*\)[ \t]*#(?:[ \t]*\w+:)?)[ \t]*(\S[^\n]*)",
+    r"|^[ \t]*print\([^\n]*\)[ \t]*\n?#(?:[ \t]*\w+:)?)[ \t]*(\S[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_WORD = re.compile(r"(?!text|frac|sqrt|left|right|and|cdot|times|infty|circ|begin|end|matrix|pmatrix|pi\b)[^\W\d_]{3,}")
+_DIGITS = re.compile(r"\d[\d.,]*")
 _PRINTS = frozenset(["output", "text", "console", "stdout", "plaintext", "result", "bash", "shell", "sh", ""])
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|(?<![\w.])[-−]?\.\d+")
 _CONNECTED = re.compile(
@@ -78,12 +84,25 @@ def boxed(text: str, several: bool = False) -> Extracted | None:
 
 
 def json_answer(text: str) -> Extracted | None:
-    """The last `"answer"` of a JSON reply."""
-    found = jsontext.last_answer(text)
-    if found is None or not found.strip():
+    """The `"answer"` of a JSON reply; an answer of "" if it says that it has none."""
+    found = jsontext.answer(text)
+    if found is None:
         return None
     inner = boxed(found) or hashes(found)
-    return Extracted(inner.answer if inner else found.strip(), "json")
+    return Extracted(inner.answer if inner else _value(found), "json")
+
+
+def tagged(text: str) -> Extracted | None:
+    """What stands between `<answer>` tags."""
+    close = text.rfind("</answer>")
+    start = text.rfind("<answer>", 0, close) if close >= 0 else -1
+    inner = text[start + len("<answer>") : close].strip() if start >= 0 else ""
+    if not inner:
+        return None
+    found = boxed(inner) or hashes(inner) or answer_line(inner)
+    if found is not None:
+        return Extracted(found.answer, "tagged")
+    return Extracted(_value(inner), "tagged") if len(inner) < 300 else None
 
 
 def hashes(text: str) -> Extracted | None:
@@ -106,13 +125,17 @@ def hashes(text: str) -> Extracted | None:
 
 def answer_line(text: str) -> Extracted | None:
     """The answer that a sentence or a heading announces."""
-    found = sentences.announced(text[-_TAIL:])
-    if found is None:
-        return None
-    answer, ended = found
-    if len(re.findall(r"\d+", answer)) > 1 and re.search(r"[A-Za-z]{2,} [A-Za-z]{2,} [A-Za-z]{2,}", answer):
-        answer = sentences.from_sentence(answer) or answer
-    return Extracted(answer, "answer_line", conclusive=ended)
+    found = announced(text[-_TAIL:])
+    return Extracted(_value(found[0]), "answer_line", conclusive=found[1]) if found is not None else None
+
+
+def _value(answer: str) -> str:
+    """An announced answer; where it is a sentence with more in it than its value, the value."""
+    words = _WORD.findall(answer)
+    emphasised = "**" in answer.strip("*") and len(words) > 0
+    if len(answer) < 1_000 and (emphasised or (len(words) > 1 and len(_DIGITS.findall(answer)) > 1)):
+        return value_of(answer) or answer
+    return answer
 
 
 def printed(text: str) -> Extracted | None:
@@ -137,8 +160,8 @@ def printed(text: str) -> Extracted | None:
 
 
 def final_sentence(text: str, question: str = "") -> Extracted | None:
-    """What the last sentence with a number or a formula says; nothing from a text that stops in the middle of one."""
-    found = sentences.last_sentence(text, question)
+    """What the last sentence with a value says; nothing from a text that stops in the middle of one."""
+    found = last_value(text, question)
     return Extracted(found[0], "final_sentence", conclusive=False) if found is not None and found[1] else None
 
 
@@ -154,7 +177,7 @@ def last_number(text: str) -> Extracted | None:
 def last_line(text: str) -> Extracted | None:
     """The last line that is not empty: a guess."""
     lines = text.rstrip().rsplit("\n", 1)
-    line = sentences.sentence_end(lines[-1][-2_000:])
+    line = sentence_end(lines[-1][-2_000:])
     return Extracted(line, "last_line", conclusive=False) if line else None
 
 
@@ -185,6 +208,7 @@ def explicit_answer(text: str, several: bool = False, trail: list[tuple[str, str
         return _first([("json", json_answer)], text, trail)
     steps: list[tuple[str, Step]] = [
         ("json", json_answer),
+        ("tagged", tagged),
         ("boxed", lambda t: boxed(t, several)),
         ("hashes", hashes),
         ("answer_line", answer_line),
@@ -201,10 +225,16 @@ def final_answer(
     question: str = "",
     trail: list[tuple[str, str]] | None = None,
 ) -> Extracted | None:
-    """The answer that the whole text comes to; None from a JSON reply or a box that breaks off."""
+    """The answer that the whole text comes to; None from a JSON reply or a box that breaks off, or that is empty."""
+    text = ended(text)
+    for place in other_questions(text):
+        before = text[:place]
+        if explicit_answer(before) is not None or (fallback == "final_sentence" and final_sentence(before) is not None):
+            text = before
+            break
     found = explicit_answer(text, several, trail)
     if found is not None or _breaks_off(text):
-        return found
+        return found if found is not None and found.answer else None
     if fallback == "final_sentence":
         return _first([(fallback, lambda t: final_sentence(t, question))], text, trail)
     step = FALLBACKS[fallback or "none"]
@@ -223,7 +253,7 @@ def _first(steps: list[tuple[str, Step]], text: str, trail: list[tuple[str, str]
 
 def clean_sentence(text: str) -> str:
     """An answer as it stands in prose, without emphasis marks and the full stop that ends its sentence."""
-    return sentences.sentence_end(text)
+    return sentence_end(text)
 
 
 def _breaks_off(text: str) -> bool:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import re
 
-_KEY = re.compile(r"""["'](?:final[ _]?)?(?:answer|solution|result)["']\s*:\s*""", re.IGNORECASE)
-_KEY_WORDS = ("answer", "Answer", "solution", "result", "ANSWER")
+_KEYS = (
+    (re.compile(r"""["'“”](?:final[ _]?)?answer["'“”]\s*:\s*""", re.IGNORECASE), ("answer", "Answer", "ANSWER")),
+    (re.compile(r"""["'“”](?:solution|result)["'“”]\s*:\s*""", re.IGNORECASE), ("solution", "result")),
+)
+"""How the key is written, and the words by which it is found; the more explicit key first."""
 _OPENS = re.compile(r"""\s*(?:```\s*(?:json|JSON)?\s*)?\{\s*["']""")
 _STRING_ENDS = re.compile(r'"(?=\s*(?:[}\],]|```|$))')
 _TEX = re.compile(
@@ -17,6 +20,8 @@ _TEX = re.compile(
     r"|rfloor|beta|begin|bar|binom|bf|big|neq?(?![a-z])|nu(?![a-z])|not(?![a-z])|notin|nabla|forall|fbox|therefore"
     r"|tfrac|textbf|textrm|tilde|rightarrow|mathrm|underline|u(?![0-9a-fA-F]{4})|[(){}\[\]%$!,;])"
 )
+_DECODER = json.JSONDecoder(strict=False)
+_BARE = re.compile(r"\d{1,3}(?:,\d{3})+(?=\s*(?:[}\n]|$))|[^,}\n]{1,400}?(?=\s*(?:[,}\n]|//|$))")
 _MAX_VALUE = 4_000
 _LONGEST_TAIL = 200_000
 
@@ -26,20 +31,43 @@ def breaks_off(text: str) -> bool:
     return _OPENS.match(text) is not None and not text.rstrip().endswith(("}", "```", "]"))
 
 
-def last_answer(text: str) -> str | None:
-    """The value of the last `"answer"` key, as text; None if there is none, or if it is cut off."""
+def answer(text: str) -> str | None:
+    """The value of the `"answer"` key, as text; None if there is none, or if it is cut off.
+
+    The last such key counts; of a text that begins with a JSON object, that object's own.
+    """
+    if _OPENS.match(text) and (whole := _object(text)) is not None:
+        return whole
     tail = text[-_LONGEST_TAIL:]
-    end = len(tail)
-    for _ in range(8):
-        at = max(tail.rfind(word, 0, end) for word in _KEY_WORDS)
-        if at < 0:
-            return None
-        start = max(tail.rfind('"', max(0, at - 8), at), tail.rfind("'", max(0, at - 8), at))
-        found = _KEY.match(tail, start) if start >= 0 else None
-        if found is not None:
-            return _value(tail, found.end())
-        end = at
+    for key, words in _KEYS:
+        end = len(tail)
+        for _ in range(8):
+            at = max(tail.rfind(word, 0, end) for word in words)
+            if at < 0:
+                break
+            start = max(tail.rfind(mark, max(0, at - 8), at) for mark in "\"'“”")
+            found = key.match(tail, start) if start >= 0 else None
+            if found is not None:
+                return _value(tail, found.end())
+            end = at
     return None
+
+
+def _object(text: str) -> str | None:
+    """The answer of a JSON object at the start of a text, if it is well written."""
+    try:
+        found, _ = _DECODER.raw_decode(text, text.index("{"))
+    except (ValueError, RecursionError):
+        return None
+    values = {str(k).lower().replace("_", " "): v for k, v in found.items()} if isinstance(found, dict) else {}
+    value = next((values[k] for k in ("answer", "final answer", "solution", "result") if k in values), None)
+    if value is None or _TEX.search(text[:_MAX_VALUE]):
+        return None  # what is not escaped is read with more care
+    if isinstance(value, dict):
+        return None
+    if isinstance(value, list):
+        return "[" + ", ".join(m if isinstance(m, str) else json.dumps(m) for m in value) + "]"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _value(text: str, start: int) -> str | None:
@@ -56,7 +84,7 @@ def _value(text: str, start: int) -> str | None:
     if opening == "'":
         end = text.find("'", start + 1)
         return text[start + 1 : end] if end > 0 else None
-    found = re.compile(r"[^,}\n]{1,400}?(?=\s*[,}\n])").match(text, start)
+    found = _BARE.match(text, start)
     return found.group().strip() if found is not None else None
 
 

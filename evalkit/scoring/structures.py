@@ -253,7 +253,8 @@ def _said(node: Node) -> Node | None:
     right: Node = node.args[2]
     if _is_name(left) or (left.op == "group" and all(_is_name(n) for n in left.args[2:])):
         return right
-    return right if symbols(left) and not symbols(right) else None
+    scaled = left.op == "*" and left.args[0].op == "number"  # `2x = 18` does not say what x is
+    return right if symbols(left) and not symbols(right) and not scaled else None
 
 
 def _is_name(node: Node) -> bool:

@@ -58,7 +58,9 @@ def measured(text: str) -> Measured:
     bare = _PERCENT.sub("", body)
     if bare != body and bare:
         return Measured(bare, "", percent=True)
-    return _without_words(body) or Measured(body)
+    found = _without_words(body) or Measured(body)
+    bare = _PERCENT.sub("", found.body)  # `60% of the dancers`
+    return Measured(bare, "", percent=True) if bare != found.body and bare else found
 
 
 def other_unit(one: Measured, two: Measured) -> bool:
@@ -83,7 +85,7 @@ def _without_words(text: str) -> Measured | None:
         return None
     lowered = [w.lower() for w in words]
     glued = text[len(rest) : len(rest) + 1].isalpha()
-    if glued and words[0] not in SHORT_UNITS and len(words[0]) < 4:
+    if glued and (words[0] not in SHORT_UNITS or words[0].isupper()) and len(words[0]) < 4:
         return None
     scale = 1
     if lowered[0] in SCALES:

@@ -1,0 +1,249 @@
+r"""What a sentence comes to: its emphasised value, the end of its formula or equation, or the number that it is about.
+
+`last_value` reads the last sentence that has one; `value_of` reads one sentence, and is also asked where the answer
+that a text announces is a sentence of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from evalkit.scoring.prose import BOLD, FORMULA, NUMBER, formulas, sentences
+
+_TAIL = 3_000
+_MAX_LINES = 4
+_FIRST = 300
+_PROGRAM = re.compile(r"```(?:python|py|cpp|c|java|javascript|sympy)\b[^`]*(?:```)?$", re.IGNORECASE)
+_CODE_LINE = re.compile(
+    r"\s*(?:def |return\b|import |from \w+ import|print\(|for \w+ in |while |[a-z_]\w*\s*=\s*[a-z_]\w*\s*[-+*/(])"
+)
+_MARKUP = re.compile(r"(?:[*_`~\s]|</?[a-z]{1,12}>)+$")
+_BREAKS_OFF = re.compile(
+    r"(?:[-+*/=<>,(\[{:&\\]|\b(?:the|a|an|of|is|are|and|or|to|by|with|that|for|in|we|so|then|which))\s*$"
+)
+_CLOSER = re.compile(
+    r"\bhope\b|let me know|feel free|any (?:further|other|more)?\s*question|happy to help|please note|good luck|\bthank"
+    r"|^\W*(?:note\b|notice|testing|(?:double[- ]?)?check|(?:to |we can |let'?s )?verif|equality (?:occurs|holds)|this (?:matches"
+    r"|confirms|agrees|assumes|means that we)|source\b|\(.*\)\W*$)",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(
+    r"\n\W*(?:break ?down|explanation|here(?:'|’)?s (?:how|the|why)|(?:double[- ]?)?check|verification|to verify|details"
+    r"|justification|note)\b[^\n]{0,60}\n",
+    re.IGNORECASE,
+)
+_UNKNOWN = re.compile(
+    r"cannot (?:be )?(?:determine|answer|solve|calculate)|can(?:'|’)t (?:be )?(?:determine|answer|tell|help)|not enough information|(?:isn|is)(?:'|’)?t"
+    r" enough information|insufficient information|it depends\b|please provide|would need (?:more|to know)|impossible to"
+    r" (?:determine|say)|es tut mir leid|lo siento|je suis désolé|对不起|抱歉",
+    re.IGNORECASE,
+)
+_GIVEN = frozenset(
+    "the these those all for in after over at by per every each with from within during among both and first last next "
+    "original remaining other than if when only selling of out using since because spending driving having".split()
+)
+"""Words before a number that the question gave, rather than the answer."""
+_NEGATED = re.compile(
+    r"\b(?:not|isn(?:'|’)t|can(?:'|’)?t be|cannot be|never|aren(?:'|’)t)\s+(?:be\s+)?$", re.IGNORECASE
+)
+_OPENING = re.compile(
+    r"^\W*(?:after|if|with|out of|of|since|because|in|when|for|by|given|starting|to|over|from|at|before|during|per|every|each"
+    r"|assuming|among|despite|although|as)\b[^,=]*,\s",
+    re.IGNORECASE,
+)
+_TURN = re.compile(
+    r"\b(?:so|therefore|thus|hence|leaving|leaves|giving|which (?:is|equals|means|gives(?: us)?)|gives? us|we get|yields?"
+    r"|adds? up to|(?:makes|making|for) a total of|totall?ing|resulting in|results in)\b",
+    re.IGNORECASE,
+)
+_REASON = re.compile(r",?\s+(?:because|since|as)\s.*$", re.IGNORECASE)
+_GLOSS = re.compile(r"\s*\([^()]*\d[^()]*\)")
+_JOINED = re.compile(r"\s*(?:or|to|and|–)\s+(?=[-$€£\d])", re.IGNORECASE)
+_EITHER = re.compile(r"\b(?:either|between)\b", re.IGNORECASE)
+_COPULA = re.compile(
+    r"(?:\b(?:is|are|was|were|equals?|be|being|total(?:s|ed)?|comes? to|amounts? to|(?:total|sum|profit|average|cost|score) of"
+    r"|ist|sind|beträgt|es|son|est|sont|kuwa|ni|составляет|равен|равно|makes|earns|has|have|needs?)\s+(?:[a-z]+\s+){0,2}?"
+    r"|(?:一共|总共|共|合計|全部で|是|为|為|は|สูง|ทั้งหมด|รวม)\s?)(?=[-−]?[$€£¥\\(]*\d)",
+    re.IGNORECASE,
+)
+_TOTAL = re.compile(r"\s*(?:\w+\s+){0,2}(?:in all|in total|altogether|total)\b", re.IGNORECASE)
+_IS_WORD = re.compile(r"\b(?:is|are|equals|be)\s+(?=[^a-z]{0,8}[-\d(\[{a-z])", re.IGNORECASE)
+_PROSE_WORD = re.compile(r"(?!sqrt|sin|cos|tan|log|and)[A-Za-z]{3,}")
+_DELIMITER = re.compile(
+    r"^(?:\$\$?|\\\(|\\\[|\\begin\{(?:align|aligned|equation|gather|gathered|split)\*?\})"
+    r"|(?:\$\$?|\\\)|\\\]|\\end\{(?:align|aligned|equation|gather|gathered|split)\*?\})$"
+)
+_RELATION = re.compile(r"(?<![<>!\\])=(?!=)|\\(?:Rightarrow|implies|Longrightarrow|equiv|approx)(?![A-Za-z])")
+_WORKING = re.compile(r"\d\s*[-+*/×÷x]\s*\$?\d|\\(?:times|cdot|div)\b")
+_WORD_NUMBER = re.compile(
+    r"\b(?:(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?"
+    r"|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)"
+    r"(?: (?:hundred|thousand|million|dozen))?\b",
+    re.IGNORECASE,
+)
+
+
+def last_value(text: str, question: str = "") -> tuple[str, bool] | None:
+    """(the answer that the last sentence with a value gives, whether the text does not break off there), or None."""
+    tail = text[-_TAIL:].rstrip()
+    if _PROGRAM.search(tail) or _UNKNOWN.search(tail[-600:]):
+        return None  # whatever numbers a program or an apology holds, none is the answer
+    tail = _without_asides(tail)
+    whole = not _BREAKS_OFF.search(_MARKUP.sub("", tail[-60:]))
+    if "$$" in tail or "\\[" in tail or "\\begin" in tail:
+        tail = FORMULA.sub(lambda m: m.group().replace("\n", " "), tail)
+    lines = [line for line in tail.split("\n") if line.strip(" *_`#-=|>")]
+    if lines and _CODE_LINE.match(lines[-1]):
+        return None
+    for line in reversed(lines[-_MAX_LINES:]):
+        for sentence in reversed(sentences(line)):
+            if _CLOSER.search(sentence) or sentence.rstrip("* ").endswith(("?", "？")):
+                continue
+            found = value_of(sentence, question)
+            if found is not None:
+                return found, whole or line is not lines[-1]
+    return None
+
+
+def _without_asides(text: str) -> str:
+    """A text that says its answer first and then how it came about ends with its answer."""
+    aside = _ASIDE.search(text)
+    if aside is not None and re.search(r"\d", text[: aside.start()]):
+        return text[: aside.start()]
+    first, blank, rest = text.partition("\n\n")
+    bullets = rest.split("\n") if blank else []
+    listed = bullets and all(re.match(r"\s*(?:[-*•]\s|$)", line) for line in bullets)
+    says = len(first) < _FIRST and "\n" not in first and re.search(r"\d", first) and re.search(r"[.*]\s*$", first)
+    if listed and says and not re.search(r"total|answer|altogether|in all", bullets[-1], re.IGNORECASE):
+        return first
+    return text
+
+
+def value_of(sentence: str, question: str = "") -> str | None:
+    """The value that a sentence ends up saying; None if it says none."""
+    sentence = _core(sentence)
+    bold = [m for m in BOLD.finditer(sentence) if re.search(r"\d|\\|\$", m[1] or m[2])]
+    if bold:
+        best = _ranked(sentence, bold, question)[0]
+        inner = (best[1] or best[2]).strip(" .:")
+        return _value_of_piece(inner, question)
+    said = [m for m in formulas(sentence) if len(right := right_side(m.group())) > 1 or right.isdigit()]
+    if said:
+        return right_side(_best_formula(sentence, said).group())
+    if "=" in sentence or "≈" in sentence:
+        found = _after_equals(sentence)
+        if found is not None:
+            return found
+    return _after_copula(sentence) or _number_of(sentence, question)
+
+
+def _value_of_piece(text: str, question: str) -> str:
+    """Of an emphasised piece: all of it, unless it is a clause with more than its value."""
+    if "=" in text:
+        return right_side(text)
+    words = re.findall(r"[^\W\d_]{3,}", text)
+    said = formulas(text)
+    if said and words:
+        return right_side(said[-1].group())
+    if words and len(NUMBER.findall(text)) >= 1 and not NUMBER.match(text):
+        return _number_of(text, question) or text
+    return text
+
+
+def _core(sentence: str) -> str:
+    """The part of a sentence that can hold its conclusion."""
+    if len(NUMBER.findall(sentence)) < 2 and "=" not in sentence:
+        return sentence
+    outside = _GLOSS.sub("", sentence)
+    if re.search(r"\d", outside) and "\\" not in sentence:
+        sentence = outside
+    reasoned = _REASON.sub("", sentence)
+    if re.search(r"\d", reasoned):
+        sentence = reasoned
+    turns = [m for m in _TURN.finditer(sentence) if re.search(r"\d", sentence[m.end() :])]
+    if turns:
+        sentence = sentence[turns[-1].end() :]
+    rest = sentence[found.end() :] if (found := _OPENING.match(sentence)) else ""
+    return rest if re.search(r"\d", rest) else sentence
+
+
+def _ranked(sentence: str, found: Sequence[re.Match[str]], question: str) -> list[re.Match[str]]:
+    """The values of a sentence, that which it is about first; in their order where nothing tells them apart."""
+    copulas = {m.end() for m in _COPULA.finditer(sentence)}
+    asked = set(NUMBER.findall(question)) if len(found) > 1 else set()
+
+    def rank(value: re.Match[str]) -> tuple[bool, ...]:
+        given = _is_given(sentence, value.start())
+        inner = NUMBER.search(value.group())
+        return (
+            _NEGATED.search(sentence[: value.start()]) is None,
+            _TOTAL.match(sentence, value.end()) is not None
+            or (any(abs(value.start() - end) <= 2 for end in copulas) and not given),
+            inner is None or inner.group().strip() not in asked,
+            not given,
+            bool(re.search(r"[$€£¥₹]", value.group())),
+        )
+
+    return sorted(found, key=rank, reverse=True)
+
+
+def _is_given(sentence: str, at: int) -> bool:
+    before = re.findall(r"[A-Za-z]+", sentence[:at][-24:])
+    return bool(before) and before[-1].lower() in _GIVEN
+
+
+def _best_formula(sentence: str, said: list[re.Match[str]]) -> re.Match[str]:
+    """The last formula, unless one before it is what the sentence counts and this one is a given."""
+    standing = [m for m in said if not _is_given(sentence, m.start())]
+    total = [m for m in said if _TOTAL.match(sentence, m.end())]
+    return (total or standing or said)[-1]
+
+
+def right_side(formula: str) -> str:
+    """The end of a chain of equations; `x = 5` and other short ones as they are."""
+    inner = formula.strip()
+    while (bare := _DELIMITER.sub("", inner).strip()) != inner:
+        inner = bare
+    if "&" in inner and "matrix" not in inner and "array" not in inner:
+        inner = re.split(r"\\\\(?!\[)", inner)[-1].replace("&", "").strip()
+    parts = _RELATION.split(inner)
+    chain = len(parts) > 2 or not parts[0].strip() or re.search(r"\d\s*[a-z]?\s*$|[+*]|\\cdot|\\times|\\frac", parts[0])
+    if chain and len(parts) == 2 and _WORKING.search(parts[1]) and not _WORKING.search(parts[0]) and parts[0].strip():
+        return parts[0].strip()  # `104 = 2 * 52`
+    return (parts[-1] if chain else inner).strip().rstrip(".,\n ")
+
+
+def _after_equals(sentence: str) -> str | None:
+    left, _, right = sentence.replace("≈", "=").rpartition("=")
+    right = right.strip(" *_`")
+    if _WORKING.search(right) and not _WORKING.search(left[-30:]):
+        numbers = NUMBER.findall(left)
+        return numbers[-1].strip() if numbers else None
+    found = NUMBER.match(right) or NUMBER.search(right)
+    return found.group().strip() if found is not None else None
+
+
+def _after_copula(sentence: str) -> str | None:
+    """A formula without TeX that ends the sentence: `the value is 6 - 5i`."""
+    found = list(_IS_WORD.finditer(sentence))
+    rest = sentence[found[-1].end() :].strip().rstrip(".! ") if found else ""
+    if len(rest) > 200 or not re.search(r"\d", rest) or _PROSE_WORD.search(rest):
+        return None
+    formula = re.search(r"\d\D+\d|[a-z(]", rest) and not re.search(r"\d\s+[a-z]{2}", rest)
+    return rest if formula else None
+
+
+def _number_of(sentence: str, question: str) -> str | None:
+    numbers = list(NUMBER.finditer(sentence))
+    if not numbers:
+        word = _WORD_NUMBER.search(sentence)
+        return word.group() if word is not None else None
+    best = _ranked(sentence, numbers, question)[0]
+    if _NEGATED.search(sentence[: best.start()]):
+        return None
+    following = _JOINED.match(sentence, best.end())
+    other = NUMBER.match(sentence, following.end()) if following is not None else None
+    if other is not None and (_EITHER.search(sentence) or "and" not in (following.group() if following else "")):
+        return sentence[best.start() : other.end()].strip()  # two candidates are no answer
+    return best.group().strip()
