@@ -26,7 +26,7 @@ _IS = (
 )
 _AFTER = re.compile(
     r"\w{0,4}[*_]{0,3}(?:[ \t]*\([^()\n]{0,40}\))?(?:[ \t]+[^\s.,;:：=!?$\\]{1,20}){0,8}?"
-    rf"[*_]{{0,3}}[ \t]*(?:[:：]|→|->|—|–|(?:(?<![A-Za-z])(?:{_IS})(?![A-Za-z]))[*_]{{0,3}}\s*[:：]?)[*_]{{0,3}}[ \t]*",
+    rf"[*_]{{0,3}}[ \t]*(?:[:：]|→|->|—|–|(?<=\s)-(?=\s)|(?:(?<![A-Za-z])(?:{_IS})(?![A-Za-z]))[*_]{{0,3}}\s*[:：]?)[*_]{{0,3}}[ \t]*",
     re.IGNORECASE,
 )
 _BESIDE = re.compile(r"[^\d\s.,;:。\n]{0,6}\s*(?=[-−$€£¥\\(]{0,3}\d)")
@@ -39,12 +39,13 @@ _FILLER = re.compile(
     re.IGNORECASE,
 )
 _NO_ANSWER = re.compile(
-    r"(?:not|wrong|incorrect|correct|unclear|unknown|required|needed|here|above|below|as follows|rounded|in terms of|in"
-    r" \w+\s*[.*]|the (?:sum|number|product|difference|total|value|result) of)\b",
+    r"(?:not|wrong|incorrect|correct|unclear|unknown|required|needed|here|above|below|as follows|rounded|in terms of|the (?:sum|number|product|difference|total|value|result) of)\b",
     re.IGNORECASE,
 )
+_UNIT_ONLY = re.compile(r"in [a-z]+\W*(?:\n|$)")
+_NEGATED = re.compile(r"\b(?:not|never|cannot)\b|n(?:'|’)t\b", re.IGNORECASE)
 _BEFORE = re.compile(
-    r"(?:\b(?:this|your|that|an|to|step[- ]by[- ]step|paso a paso|étape par étape)|schritt[- ]?für[- ]?schritt-?|దశలవారీగా"
+    r"(?:\b(?:(?:thought|think|guess|guessed|assumed|assume)(?: that)? (?:the|my)|this|your|that|an|to|step[- ]by[- ]step|paso a paso|étape par étape)|schritt[- ]?für[- ]?schritt-?|దశలవారీగా"
     r"|ধাপে ধাপে|ทีละขั้นตอน|ステップごとの|ステップバイステップの|逐步|分步|шаг за шагом|hatua kwa hatua)\s*[*_]*$",
     re.IGNORECASE,
 )
@@ -88,7 +89,9 @@ def _after(text: str, start: int, word: str) -> tuple[str, bool] | None:
     if (filler := _FILLER.match(text, begin)) is not None:
         begin = filler.end()
     titled = word in _ALONE or match.group().rstrip("*_ \t\n").endswith((":", "：")) or "\n" in match.group()
-    if _NO_ANSWER.match(text, begin) and not titled:
+    if not titled and (_NO_ANSWER.match(text, begin) or _NEGATED.search(match.group())):
+        return None
+    if _UNIT_ONLY.match(text, begin):
         return None
     if text[begin : begin + 400].lstrip():
         begin += len(text[begin:]) - len(text[begin:].lstrip())
@@ -108,6 +111,8 @@ def _opens_a_solution(text: str, begin: int, answer: str) -> bool:
     if not re.search(r"\d", rest[:_MAX_REST]):
         return False
     if _ITEM.match(text, begin):
+        return True
+    if not re.search(r"[\d\\]", answer) and len(answer.split()) > 3:
         return True
     clause = len(answer) > _MAX_EARLY or not _VALUE.match(answer) or ("=" in answer and "\\" not in answer)
     return clause and not re.match(r"[*_.\s)]*\n\s*\n", rest)

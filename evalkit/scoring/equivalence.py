@@ -43,6 +43,9 @@ _BASES = {"two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven
 _CLOCK = re.compile(r"(\d{1,2})(?:\s*[:.]\s*(\d\d))?\s*([ap])\.?\s?m\.?|(\d{1,2})\s*:\s*(\d\d)", re.IGNORECASE)
 _GROUPS = re.compile(r"\d,\d{3}(?!\d)")
 _TURNED = re.compile(r"([\[\]])([^\[\]]+)([\[\]])")
+_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_PARTS = re.compile(r"(\d+(?:\.\d+)?)\s*(days?|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)\b", re.IGNORECASE)
+_ALSO = re.compile(r"(\d[\d.,]*\s[a-z]+)\s*(?:=|,? or|,? i\.e\.,?)\s*\d.*[a-z]", re.IGNORECASE)
 _SHARE = re.compile(r"(\d{1,9}) (?:in|out of|over) (\d{1,9})(?: [a-z ]+)?", re.IGNORECASE)
 _PROSE = re.compile(
     r"^[^=<>\\\d(\[{|]{0,80}?(?:\b(?:is|are|was|were|be|equals?|equal to|by|as)\b|:)\s*(?=\S)", re.IGNORECASE
@@ -175,6 +178,8 @@ def in_base(text: str) -> tuple[str, str | None] | None:
 def _clock(pair: _Pair) -> Judged | None:
     """Times of the day; that of the day's half is left out where the question says it."""
     wanted, given = _CLOCK.fullmatch(pair.wanted), _CLOCK.fullmatch(pair.given)
+    if given is not None and pair.wanted.isdecimal() and ":" in pair.given:
+        return Judged(float(_time(given)[:2] == (int(pair.wanted), 0)), "clock")
     if wanted is None or given is None:
         return None
     one, two = _time(wanted), _time(given)
@@ -203,11 +208,23 @@ def _quantity(pair: _Pair) -> Judged | None:
     if other_unit(target, answer):
         return Judged(0.0, "number", f"{answer.unit} is not {target.unit}")
     agree = _numbers_agree(pair, wanted, given)
+    if not agree and answer.scale == 12:
+        agree = _numbers_agree(pair, wanted, given / 12)  # `7 dozen`, where dozens are asked for
     if not agree and target.percent != answer.percent:  # `50%` and `0.5` are the same, and `50%` may answer `50`
         agree = _numbers_agree(pair, wanted / (100 if target.percent else 1), given / (100 if answer.percent else 1))
     if not agree and (european := european_number(answer.body)) is not None:
         agree = _numbers_agree(pair, wanted, european)
     return Judged(float(agree), "number")
+
+
+def _duration(pair: _Pair) -> Judged | None:
+    """`2 hours 40 minutes` is 160 where minutes are asked for; the question says which unit is."""
+    wanted = plain_number(pair.wanted)
+    parts = _PARTS.findall(pair.given)
+    if wanted is None or len(parts) < 2 or re.sub(r"[\s,]|and", "", _PARTS.sub("", pair.given)):
+        return None
+    seconds = sum(Fraction(amount) * _SECONDS[unit[0].lower()] for amount, unit in parts)
+    return Judged(float(any(wanted == seconds / size for size in _SECONDS.values())), "duration")
 
 
 def _exact(measured_: Measured) -> Fraction | None:
@@ -226,6 +243,8 @@ def _exact(measured_: Measured) -> Fraction | None:
 
 def _in_phrase(text: str) -> Fraction | None:
     """The one number of a phrase; of a sentence about it, of the part that says what it is."""
+    if (also := _ALSO.fullmatch(text)) is not None:  # `160 minutes = 2 hours 40 minutes`
+        return only_number(also[1])
     said = _PROSE.sub("", text, count=1)
     found = only_number(said)
     return only_number(text) if found is None and said != text else found
@@ -326,6 +345,7 @@ _STEPS: list[tuple[str, Step]] = [
     ("number", _number),
     ("base", _base),
     ("clock", _clock),
+    ("duration", _duration),
     ("quantity", _quantity),
     ("structure", _structure),
     ("words", _words),

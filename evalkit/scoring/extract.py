@@ -27,7 +27,7 @@ from evalkit.scoring.announced import announced
 from evalkit.scoring.grade import Extracted
 from evalkit.scoring.last_sentence import last_value, value_of
 from evalkit.scoring.notation import closing_brace
-from evalkit.scoring.prose import ended, other_questions, sentence_end
+from evalkit.scoring.prose import FORMULA, ended, other_questions, sentence_end
 from evalkit.types import Json
 
 _BOXES = (r"\boxed", r"\fbox", r"\framebox")
@@ -49,7 +49,10 @@ _OUTPUT = re.compile(
     r"|^[ \t]*print\([^\n]*\)[ \t]*\n?#(?:[ \t]*\w+:)?)[ \t]*(\S[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
-_WORD = re.compile(r"(?!text|frac|sqrt|left|right|and|cdot|times|infty|circ|begin|end|matrix|pmatrix|pi\b)[^\W\d_]{3,}")
+_WORD = re.compile(r"(?!and\b)[^\W\d_]{3,}")
+_TEX = re.compile(r"\\(?:begin|end)\{\w+\*?\}|\\[A-Za-z]+")
+_CLOSING_TAG = re.compile(r"(?:</?[a-z_]{1,20}>\s*)+$")
+_GLOSSED = re.compile(r"([$€£]?[\d.,]+%?(?: [^\W\d_]+){0,3})\s+\([^()]*\d[^()]*\)")
 _DIGITS = re.compile(r"\d[\d.,]*")
 _PRINTS = frozenset(["output", "text", "console", "stdout", "plaintext", "result", "bash", "shell", "sh", ""])
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|(?<![\w.])[-−]?\.\d+")
@@ -94,9 +97,9 @@ def json_answer(text: str) -> Extracted | None:
 
 def tagged(text: str) -> Extracted | None:
     """What stands between `<answer>` tags."""
-    close = text.rfind("</answer>")
-    start = text.rfind("<answer>", 0, close) if close >= 0 else -1
-    inner = text[start + len("<answer>") : close].strip() if start >= 0 else ""
+    close = max(text.rfind("</answer>"), text.rfind("</final_answer>"))
+    start = text.rfind("answer>", 0, close) if close >= 0 else -1
+    inner = text[start + len("answer>") : close].strip() if start >= 0 else ""
     if not inner:
         return None
     found = boxed(inner) or hashes(inner) or answer_line(inner)
@@ -131,9 +134,14 @@ def answer_line(text: str) -> Extracted | None:
 
 def _value(answer: str) -> str:
     """An announced answer; where it is a sentence with more in it than its value, the value."""
-    words = _WORD.findall(answer)
-    emphasised = "**" in answer.strip("*") and len(words) > 0
-    if len(answer) < 1_000 and (emphasised or (len(words) > 1 and len(_DIGITS.findall(answer)) > 1)):
+    answer = _CLOSING_TAG.sub("", answer)
+    if (glossed := _GLOSSED.fullmatch(answer)) is not None:
+        return glossed[1]
+    if len(answer) > 1_000:
+        return answer
+    words = _WORD.findall(_TEX.sub(" ", FORMULA.sub(" ", answer) if "$" in answer or "\\" in answer else answer))
+    emphasised = "**" in answer.strip("*") and words
+    if emphasised or (len(words) > 1 and len(_DIGITS.findall(answer)) > 1):
         return value_of(answer) or answer
     return answer
 

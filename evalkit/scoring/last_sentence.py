@@ -18,25 +18,25 @@ _PROGRAM = re.compile(r"```(?:python|py|cpp|c|java|javascript|sympy)\b[^`]*(?:``
 _CODE_LINE = re.compile(
     r"\s*(?:def |return\b|import |from \w+ import|print\(|for \w+ in |while |[a-z_]\w*\s*=\s*[a-z_]\w*\s*[-+*/(])"
 )
-_MARKUP = re.compile(r"(?:[*_`~\s]|</?[a-z]{1,12}>)+$")
+_MARKUP = re.compile(r"(?:[*_`~\s]|-{3,}|</?[a-z]{1,12}>)+$")
 _BREAKS_OFF = re.compile(
     r"(?:[-+*/=<>,(\[{:&\\]|\b(?:the|a|an|of|is|are|and|or|to|by|with|that|for|in|we|so|then|which))\s*$"
 )
 _CLOSER = re.compile(
     r"\bhope\b|let me know|feel free|any (?:further|other|more)?\s*question|happy to help|please note|good luck|\bthank"
     r"|^\W*(?:note\b|notice|testing|(?:double[- ]?)?check|(?:to |we can |let'?s )?verif|equality (?:occurs|holds)|this (?:matches"
-    r"|confirms|agrees|assumes|means that we)|source\b|\(.*\)\W*$)",
+    r"|confirms|agrees|assumes|means that we)|source\b|the answer is (?:rounded|in\b)|\(.*\)\W*$)",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
     r"\n\W*(?:break ?down|explanation|here(?:'|’)?s (?:how|the|why)|(?:double[- ]?)?check|verification|to verify|details"
-    r"|justification|note)\b[^\n]{0,60}\n",
+    r"|justification|note)\b[^\n]{0,20}[:：\n]",
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(
     r"cannot (?:be )?(?:determine|answer|solve|calculate)|can(?:'|’)t (?:be )?(?:determine|answer|tell|help)|not enough information|(?:isn|is)(?:'|’)?t"
     r" enough information|insufficient information|it depends\b|please provide|would need (?:more|to know)|impossible to"
-    r" (?:determine|say)|es tut mir leid|lo siento|je suis désolé|对不起|抱歉",
+    r" (?:determine|say)|es tut mir leid|lo siento|je suis désolé|\bas an ai\b|\bis (?:unknown|unclear)\b|it(?:'|’)s unclear|对不起|抱歉",
     re.IGNORECASE,
 )
 _GIVEN = frozenset(
@@ -48,25 +48,28 @@ _NEGATED = re.compile(
     r"\b(?:not|isn(?:'|’)t|can(?:'|’)?t be|cannot be|never|aren(?:'|’)t)\s+(?:be\s+)?$", re.IGNORECASE
 )
 _OPENING = re.compile(
-    r"^\W*(?:after|if|with|out of|of|since|because|in|when|for|by|given|starting|to|over|from|at|before|during|per|every|each"
-    r"|assuming|among|despite|although|as)\b[^,=]*,\s",
+    r"^\W*(?:after|if|with|out of|of|since|because|in|when|for|by|given|starting|to|over|from|at|before|during|per"
+    r"|assuming|among|despite|although|as|adding|subtracting|multiplying|dividing|taking|using)\b"
+    r"(?:(?!\b(?:is|are|was|were|will|be|has|have|earns|makes|gets)\b)[^,=])*,\s",
     re.IGNORECASE,
 )
 _TURN = re.compile(
-    r"\b(?:so|therefore|thus|hence|leaving|leaves|giving|which (?:is|equals|means|gives(?: us)?)|gives? us|we get|yields?"
+    r"\b(?:so|therefore|thus|hence|leaving|leaves|giving|gives? us|we get|yields?"
     r"|adds? up to|(?:makes|making|for) a total of|totall?ing|resulting in|results in)\b",
     re.IGNORECASE,
 )
-_REASON = re.compile(r",?\s+(?:because|since|as)\s.*$", re.IGNORECASE)
+_WHICH = re.compile(r",? which (?:is|equals|means|gives(?: us)?)\b", re.IGNORECASE)
+_REASON = re.compile(r",?\s+(?:because|since)\s.*$", re.IGNORECASE)
 _GLOSS = re.compile(r"\s*\([^()]*\d[^()]*\)")
 _JOINED = re.compile(r"\s*(?:or|to|and|–)\s+(?=[-$€£\d])", re.IGNORECASE)
 _EITHER = re.compile(r"\b(?:either|between)\b", re.IGNORECASE)
 _COPULA = re.compile(
     r"(?:\b(?:is|are|was|were|equals?|be|being|total(?:s|ed)?|comes? to|amounts? to|(?:total|sum|profit|average|cost|score) of"
     r"|ist|sind|beträgt|es|son|est|sont|kuwa|ni|составляет|равен|равно|makes|earns|has|have|needs?)\s+(?:[a-z]+\s+){0,2}?"
-    r"|(?:一共|总共|共|合計|全部で|是|为|為|は|สูง|ทั้งหมด|รวม)\s?)(?=[-−]?[$€£¥\\(]*\d)",
+    r"|(?:一共|总共|共|合計|全部で|是|为|為|は|สูง|ทั้งหมด|รวม)\s?)(?=[-−*]{0,2}[$€£¥\\(]*\d)",
     re.IGNORECASE,
 )
+_OF = re.compile(r"\bof\s+$", re.IGNORECASE)
 _TOTAL = re.compile(r"\s*(?:\w+\s+){0,2}(?:in all|in total|altogether|total)\b", re.IGNORECASE)
 _IS_WORD = re.compile(r"\b(?:is|are|equals|be)\s+(?=[^a-z]{0,8}[-\d(\[{a-z])", re.IGNORECASE)
 _PROSE_WORD = re.compile(r"(?!sqrt|sin|cos|tan|log|and)[A-Za-z]{3,}")
@@ -75,12 +78,13 @@ _DELIMITER = re.compile(
     r"|(?:\$\$?|\\\)|\\\]|\\end\{(?:align|aligned|equation|gather|gathered|split)\*?\})$"
 )
 _RELATION = re.compile(r"(?<![<>!\\])=(?!=)|\\(?:Rightarrow|implies|Longrightarrow|equiv|approx)(?![A-Za-z])")
-_WORKING = re.compile(r"\d\s*[-+*/×÷x]\s*\$?\d|\\(?:times|cdot|div)\b")
+_WORKING = re.compile(r"\d\s*[-−–+*/×÷x]\s*\$?\d|\\(?:times|cdot|div)\b")
+_SPELLED = (
+    "twenty thirty forty fifty sixty seventy eighty ninety two three four five six seven eight nine ten eleven twelve "
+    "thirteen fourteen fifteen sixteen seventeen eighteen nineteen".replace(" ", "|")
+)
 _WORD_NUMBER = re.compile(
-    r"\b(?:(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?"
-    r"|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)"
-    r"(?: (?:hundred|thousand|million|dozen))?\b",
-    re.IGNORECASE,
+    rf"\b(?:{_SPELLED})(?:[- ](?:and )?(?:{_SPELLED}|one|hundred|thousand|million|dozen))*\b", re.IGNORECASE
 )
 
 
@@ -113,7 +117,7 @@ def _without_asides(text: str) -> str:
         return text[: aside.start()]
     first, blank, rest = text.partition("\n\n")
     bullets = rest.split("\n") if blank else []
-    listed = bullets and all(re.match(r"\s*(?:[-*•]\s|$)", line) for line in bullets)
+    listed = bullets and all(re.match(r"\s*(?:[-*•]\s|\d{1,2}[.)]\s|$)", line) for line in bullets)
     says = len(first) < _FIRST and "\n" not in first and re.search(r"\d", first) and re.search(r"[.*]\s*$", first)
     if listed and says and not re.search(r"total|answer|altogether|in all", bullets[-1], re.IGNORECASE):
         return first
@@ -123,6 +127,8 @@ def _without_asides(text: str) -> str:
 def value_of(sentence: str, question: str = "") -> str | None:
     """The value that a sentence ends up saying; None if it says none."""
     sentence = _core(sentence)
+    if "=" not in sentence and _WORKING.search(sentence) and not re.search(r"[^\W\d_]", sentence):
+        return sentence.strip(" *.")  # a sum that is not worked out
     bold = [m for m in BOLD.finditer(sentence) if re.search(r"\d|\\|\$", m[1] or m[2])]
     if bold:
         best = _ranked(sentence, bold, question)[0]
@@ -131,7 +137,7 @@ def value_of(sentence: str, question: str = "") -> str | None:
     said = [m for m in formulas(sentence) if len(right := right_side(m.group())) > 1 or right.isdigit()]
     if said:
         return right_side(_best_formula(sentence, said).group())
-    if "=" in sentence or "≈" in sentence:
+    if "=" in sentence or "≈" in sentence or "→" in sentence:
         found = _after_equals(sentence)
         if found is not None:
             return found
@@ -156,14 +162,16 @@ def _core(sentence: str) -> str:
     if len(NUMBER.findall(sentence)) < 2 and "=" not in sentence:
         return sentence
     outside = _GLOSS.sub("", sentence)
-    if re.search(r"\d", outside) and "\\" not in sentence:
+    if re.search(r"\d", outside) and not formulas(sentence):
         sentence = outside
     reasoned = _REASON.sub("", sentence)
     if re.search(r"\d", reasoned):
         sentence = reasoned
     turns = [m for m in _TURN.finditer(sentence) if re.search(r"\d", sentence[m.end() :])]
+    # `12 + 8, which is 20` comes to 20; `$240, which is $80 a day` does not come to 80.
+    turns += [m for m in _WHICH.finditer(sentence) if _WORKING.search(sentence[: m.start()][-20:])]
     if turns:
-        sentence = sentence[turns[-1].end() :]
+        sentence = sentence[max(m.end() for m in turns) :]
     rest = sentence[found.end() :] if (found := _OPENING.match(sentence)) else ""
     return rest if re.search(r"\d", rest) else sentence
 
@@ -175,11 +183,14 @@ def _ranked(sentence: str, found: Sequence[re.Match[str]], question: str) -> lis
 
     def rank(value: re.Match[str]) -> tuple[bool, ...]:
         given = _is_given(sentence, value.start())
+        before = sentence[: value.start()]
         inner = NUMBER.search(value.group())
         return (
-            _NEGATED.search(sentence[: value.start()]) is None,
+            _NEGATED.search(before) is None,
             _TOTAL.match(sentence, value.end()) is not None
-            or (any(abs(value.start() - end) <= 2 for end in copulas) and not given),
+            or (
+                any(abs(value.start() - end) <= 2 for end in copulas) and (not given or _OF.search(before) is not None)
+            ),
             inner is None or inner.group().strip() not in asked,
             not given,
             bool(re.search(r"[$€£¥₹]", value.group())),
@@ -194,10 +205,11 @@ def _is_given(sentence: str, at: int) -> bool:
 
 
 def _best_formula(sentence: str, said: list[re.Match[str]]) -> re.Match[str]:
-    """The last formula, unless one before it is what the sentence counts and this one is a given."""
-    standing = [m for m in said if not _is_given(sentence, m.start())]
+    """The last formula; of plain numbers, that which the sentence is about."""
+    if all(re.fullmatch(r"[\\d.,]+", right_side(m.group())) for m in said):
+        return _ranked(sentence, said, "")[0]
     total = [m for m in said if _TOTAL.match(sentence, m.end())]
-    return (total or standing or said)[-1]
+    return (total or said)[-1]
 
 
 def right_side(formula: str) -> str:
@@ -215,7 +227,7 @@ def right_side(formula: str) -> str:
 
 
 def _after_equals(sentence: str) -> str | None:
-    left, _, right = sentence.replace("≈", "=").rpartition("=")
+    left, _, right = re.sub("[≈→]", "=", sentence).rpartition("=")
     right = right.strip(" *_`")
     if _WORKING.search(right) and not _WORKING.search(left[-30:]):
         numbers = NUMBER.findall(left)

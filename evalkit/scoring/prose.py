@@ -15,7 +15,7 @@ FORMULA = re.compile(
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*|__([^_\n]{1,200})__")
 NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.,^])[-−–]?(?:[$€£¥₹]|\\\$)?\s?"
-    r"(?:\d{1,2}:\d\d(?!\d)|\d+ \d{1,3}/\d{1,3}|(?:\d{1,3}(?:(?:,|\{,\}|[  ])\d{3})+(?!\d)|\d+(?:,\d{1,2}(?![\d)]))?)"
+    r"(?:\d{1,2}:\d\d(?!\d)|\d+ (?:hours?|hrs?)(?:,| and|, and)? \d+ min(?:utes?)?\b|\d+ \d{1,3}/\d{1,3}|(?:\d{1,3}(?:(?:,|\{,\}|[  ])\d{3})+(?!\d)|\d+(?:,\d{1,2}(?![\d)]))?)"
     r"(?:\.\d+)?(?:/\d+)?(?![\d_]))(?:[½¼¾⅓⅔]|[kKM](?![A-Za-z])|\s?%|\s(?:hundred|thousand|million|billion|trillion|dozen)\b)?"
     r"|(?<![A-Za-z0-9_.])[-−]?\.\d+"
 )
@@ -24,7 +24,9 @@ _STOP = re.compile(
     r"|(?<=[\d}\])$*])\s*[,;]?\s+(?:because|since|as|where|which|so|but|given|after|when|if|assuming|then|based)\b"
     r"|(?<=\d)[,;](?=\s+[a-z]{3,})|\s+[—–]\s+|。|(?<=[a-z])[,;]\s+(?:or|i\.e\.,?|that is,?)\s+(?=\d)"
 )
-_FULL_STOP = re.compile(r"(?<!\b[A-Z])(?<!\b[ap])[.!?](?=\s|$)|[。।！？]")
+_FULL_STOP = re.compile(
+    r"(?<!\b[A-Z])(?<!\b[ap])(?<!\b[MD]r)(?<!\bMrs)(?<!\bMs)(?<!\bSt)(?<!\bvs)[.!?](?=\s|$)|[。।！？]"
+)
 _ENDED = re.compile(
     r"<\|(?:im_end|im_start|eot_id|end|return|endoftext|end_of_text|start_header_id|eom_id)\|>|</s>|<end_of_turn>|<eos>"
 )
