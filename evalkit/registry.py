@@ -52,6 +52,7 @@ SCORERS = Table(
     "scorer",
     {
         "math": "evalkit.scoring.math:MathScorer",
+        "choice": "evalkit.scoring.choice:ChoiceScorer",
         "exact": "evalkit.scoring.exact:ExactScorer",
         "reasoning_gym": "evalkit.scoring.reasoning_gym:ReasoningGymScorer",
     },
