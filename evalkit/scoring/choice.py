@@ -13,12 +13,13 @@ from dataclasses import replace
 from evalkit.errors import UsageError
 from evalkit.scoring.conclusion import concluded
 from evalkit.scoring.grade import Extracted, Judged, grade
-from evalkit.scoring.options import ALPHABET, Options, options_in, options_of
+from evalkit.scoring.options import Options, options_in, options_of
 from evalkit.scoring.statements import Conclusion
+from evalkit.tasks.choices import LETTERS
 from evalkit.types import Generation, Item, Json, Score, Status
 
 TARGETS = ("letter", "index", "text")
-_DEFAULT_LETTERS = ALPHABET[:10]
+_DEFAULT_LETTERS = LETTERS[:10]
 
 
 class ChoiceScorer:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from evalkit.scoring.numbers import plain_number
+from evalkit.tasks.choices import LETTERS, without_letters
 
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_USUAL = ALPHABET[:10]
+_USUAL = LETTERS[:10]
 TWO_OPTIONS = "names two options"
 NO_OPTION = "names an option that the question does not have"
 _MAX_STATEMENT = 1_000
@@ -36,11 +36,11 @@ _TEX_NOISE = re.compile(r"\\(?:left|right|displaystyle|quad|qquad|[,;:! ()\[\]])
 _FRAC = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
 _SQRT = re.compile(r"\\sqrt\{([^{}]*)\}")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
-_COMMANDS = dict(
-    pair.split("=")
-    for pair in "pi=π times=* cdot=* div=/ circ=° degree=° infty=∞ approx=≈ neq=≠ le=≤ leq=≤ ge=≥ geq=≥ pm=± sqrt=√ "
-    "alpha=α beta=β gamma=γ theta=θ lambda=λ mu=μ sigma=σ omega=ω Delta=Δ".split()
-)
+_COMMANDS = {
+    "pi": "π", "times": "*", "cdot": "*", "div": "/", "circ": "°", "degree": "°", "infty": "∞", "approx": "≈",
+    "neq": "≠", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "pm": "±", "sqrt": "√", "alpha": "α", "beta": "β",
+    "gamma": "γ", "theta": "θ", "lambda": "λ", "mu": "μ", "sigma": "σ", "omega": "ω", "Delta": "Δ",
+}  # fmt: skip
 _UNIT = re.compile(r"(?<=[\d)])(?:°[CF]?|[a-zµμ](?:[a-zµμ./*]|\^-?\d){0,11})$", re.IGNORECASE)
 
 _NOUN = (
@@ -273,10 +273,7 @@ def options_of(texts: Sequence[str], letters: str) -> Options:
 def _options_of(texts: tuple[str, ...], letters: str) -> Options:
     if not texts:
         return Options(letters)
-    own = ALPHABET[: len(texts)]
-    marks = [re.match(rf"\s*[(\[]?{a}\s*[)\].:：、]\s*", t) for a, t in zip(own, texts, strict=False)]
-    if all(marks):
-        texts = tuple(t[m.end() :] for m, t in zip(marks, texts, strict=False) if m)
+    own, texts = LETTERS[: len(texts)], without_letters(texts)
     keys = tuple(key(cleaned(t)) for t in texts)
     return Options(own, texts, keys, tuple(_value(k) for k in keys))
 
@@ -289,7 +286,7 @@ def options_in(question: str) -> tuple[str, ...]:
         for match in pattern.finditer(question):
             if match[1] == "A":
                 runs.append([])
-            if runs and len(runs[-1]) < len(ALPHABET) and match[1] == ALPHABET[len(runs[-1])]:
+            if runs and len(runs[-1]) < len(LETTERS) and match[1] == LETTERS[len(runs[-1])]:
                 runs[-1].append(match[2].strip())
         full = [r for r in runs if len(r) > 1]
         if full:

@@ -21,15 +21,17 @@ _MOST_WORDS = 200
 _INVISIBLE = dict.fromkeys(
     [0, 0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
 ) | dict(zip(range(0xFF21, 0xFF2B), range(0x41, 0x4B), strict=True))  # and fullwidth letters as plain ones
-_NOUNS = tuple("answer option choice statement response selection letter alternative conclusion one".split())
+_NOUNS = (
+    "answer", "option", "choice", "statement", "response", "selection", "letter", "alternative", "conclusion", "one",
+)  # fmt: skip
 _WORDS = (
-    *_NOUNS,
-    *r"ans \boxed \fbox antwort respuesta risposta resposta reponse antwoord svaret jawaban cevap".split(),
-)
+    *_NOUNS, "ans", "\\boxed", "\\fbox", "antwort", "respuesta", "risposta", "resposta", "reponse", "antwoord",
+    "svaret", "jawaban", "cevap",
+)  # fmt: skip
 _FURTHER_WORDS = (
-    "đáp án",
-    *"réponse lösung odpowiedź ответ 答案 答え 答 解答 正解 正答 回答 选 選 정답 답 إجابة الجواب उत्तर".split(),
-)
+    "réponse", "lösung", "odpowiedź", "ответ", "đáp án", "答案", "答え", "答", "解答", "正解", "正答", "回答", "选",
+    "選", "정답", "답", "إجابة", "الجواب", "उत्तर",
+)  # fmt: skip
 ADJECTIVE = (
     r"(?:correct|right|best|final|(?:most\s+)?(?:appropriate|suitable|accurate|likely|logical|reasonable|plausible)|valid|"
     r"closest|only|chosen|selected|my|true)"

@@ -123,6 +123,10 @@ class TaskSpec:
     """Documented size of the split; a run on another number says so."""
     items_digest: str | None = None
     """What the items of the whole benchmark are known to be (`tasks.items.ItemsDigest`)."""
+    choices: str | tuple[str, ...] | FunctionRef | None = None
+    """The options of a row (`doc_to_choice`): a field, a template giving a list, or a field or template per option."""
+    shuffle: int | None = None
+    """Seed of the order in which the options are shown; None keeps the data set's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
