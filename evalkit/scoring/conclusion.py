@@ -13,7 +13,7 @@ import json
 import re
 from dataclasses import replace
 
-from evalkit.scoring.options import DENIED, TWO_OPTIONS, Options, Reading
+from evalkit.scoring.options import DENIED, TWO_OPTIONS, Options, Reading, visible
 from evalkit.scoring.statements import (
     ADJECTIVE,
     LABEL,
@@ -26,7 +26,6 @@ from evalkit.scoring.statements import (
     letter_of,
     lists,
     stated,
-    visible,
 )
 
 _CLOSING = 800
@@ -39,19 +38,19 @@ _DOUBTED = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\s*\"”)]+(?=\S)|\n+")
 _AFFIRMED = re.compile(
-    r"(?:\b(?:so|thus|hence|therefore|leav(?:es|ing)|choos(?:e|ing)|chose|select(?:ed|ing)?|pick(?:ed|ing)?|opt\s+for|is|be|it's|"
+    r"(?:\b(?:so|thus|hence|therefore|leav(?:es|ing)|say|choos(?:e|ing)|chose|select(?:ed|ing)?|pick(?:ed|ing)?|opt\s+for|is|be|it's|"
     r"that's|match(?:es|ing)?|namely|conclude|only|supports?|mark|(?:go(?:ing|es)?|went|stick|left|agrees?|consistent|aligns?|"
-    r"leav(?:es|ing)\s+us)\s+with|(?:correspond(?:s|ing)?|lead(?:s|ing)?|points?|equal|equivalent|refers?|comes|belongs)\s+to)\b|[:=→⇒>—–])"
+    r"leav(?:es|ing)\s+us)\s+with|go\s+for|(?:correspond(?:s|ing)?|lead(?:s|ing)?|points?|equal|equivalent|refers?|comes|belongs)\s+to)\b|[:=→⇒>—–])"
     r"\s*(?:us\s+)?(?:with\s+|on\s+)?(?:only\s+)?(?:the\s+)?(?:(?:correct|right|best)\s+)?[*\"'(]*$",
     re.IGNORECASE,
 )
 _PRAISED = re.compile(
-    rf"[^.,;!?\n]{{0,60}}?\b"
-    r"(?:is|are|seems|appears|(?:must|would|has\s+to)\s+be|fits|remains)\b\s*"
-    rf"(?:(?:therefore|thus|clearly|indeed|definitely|hence|likely|probably|left|to\s+be|also)\s+)*"
+    r"[)\]*\"':]*\s*(?:\([^()\n]{0,100}\)\s*)?\b(?:is|are|seems|appears|(?:must|would|has\s+to)\s+be|fits|remains)\b\s*"
+    r"(?:(?:therefore|thus|clearly|indeed|definitely|hence|likely|probably|left|to\s+be|also)\s+)*"
     r"(?:(?:the|a|an|only|most|one)\s+)*"
     rf"(?:{ADJECTIVE}|one|answer|option|choice|left|(?<=must be )true)(?=[\s.,!*;:]|$)"
-    r"(?!\s+(?:at\s+first|initially|if|only\s+if|but))",
+    r"|[^.,;!?\n]{0,100}?\b(?:is|must\s+be)\s+(?:therefore\s+|thus\s+|hence\s+)?(?:the\s+)?(?:correct|right|best)"
+    r"(?:\s+(?:answer|option|choice|one))?[*\"')]*\s*(?:[.!;,]|$)",
     re.IGNORECASE,
 )
 _REJECTED = re.compile(
@@ -66,8 +65,13 @@ _SOUGHT = re.compile(
 )
 """What questions that ask for the wrong one are answered by: `the false statement is B`."""
 _EQUALS = re.compile(r"(=|≈|\b(?:is|are|be|equals?|total\s+of)\b)", re.IGNORECASE)
+_ONLY = re.compile(r"\bonly\s+(?:(?:option|choice|answer)\s+)?[*(\"']*$", re.IGNORECASE)
+_WORKS = re.compile(
+    r"[)*\"']*\s+(?:works|fits|holds|satisf\w+|meets|matches|qualifies|agrees|remains)\b", re.IGNORECASE
+)
+_ASKED = re.compile(r"\?|\b(?:if|unless|at\s+first|initially)\b", re.IGNORECASE)
 _BOLD = re.compile(r"\*\*[(\[]?([A-J])(?:[).:\]]\s?[^*\n]*)?\*\*")
-_JSON_KEY = re.compile(r'\\?"(?:final_?|correct_?)?(?:answer|choice|option)\\?"\s*:\s*', re.IGNORECASE)
+_JSON_KEY = re.compile(r"""\\?["'](?:final_?|correct_?)?(?:answer|choice|option)\\?["']\s*:\s*""", re.IGNORECASE)
 
 
 def concluded(text: str, options: Options) -> Conclusion | None:
@@ -94,14 +98,20 @@ def concluded(text: str, options: Options) -> Conclusion | None:
 
 def _json(text: str, options: Options) -> Conclusion | None:
     """The `answer` of a JSON reply, complete or not. A reply that has one says its answer nowhere else."""
-    place = max(text.rfind('answer"'), text.rfind('answer\\"'), text.rfind('Answer"'), text.rfind('choice"'))
+    place = max(
+        text.rfind('answer"'),
+        text.rfind('answer\\"'),
+        text.rfind('Answer"'),
+        text.rfind('choice"'),
+        text.rfind("answer'"),
+    )
     if place < 0:
         return None
     keys = list(_JSON_KEY.finditer(text, max(0, place - 40), place + 60))
     if not keys:
         return None
     value = text[keys[-1].end() : keys[-1].end() + LINE]
-    quoted = re.match(r'\\?"((?:[^"\\\n]|\\[^"])*)(\\?")?', value)
+    quoted = re.match(r'\\?"((?:[^"\\\n]|\\[^"])*)(\\?")?', value) or re.match(r"'([^'\n]*)(')?", value)
     if quoted is not None:
         inside, closed = quoted[1], quoted[2] is not None
         try:
@@ -111,8 +121,17 @@ def _json(text: str, options: Options) -> Conclusion | None:
     else:
         bare = re.match(r"[\[\s]*[^,}\]\n]*", value)
         inside, closed = (bare.group() if bare else "").strip('[ "'), len(value) > len(bare.group() if bare else "")
-    reading = options.read(visible(inside)) or Reading("", "letter", "", "names none of the options")
+    reading = (
+        options.read(visible(inside))
+        or _in_sentence(inside, options)
+        or Reading("", "letter", "", "names none of the options")
+    )
     return Conclusion(reading, "json", closed or bool(reading.rest))
+
+
+def _in_sentence(text: str, options: Options) -> Reading | None:
+    statement = stated(text, options)
+    return statement.conclusion.reading if statement else None
 
 
 def _reconsidered(statement: Statement, options: Options) -> Conclusion:
@@ -126,7 +145,7 @@ def _reconsidered(statement: Statement, options: Options) -> Conclusion:
 
 
 def _last_line(text: str, options: Options) -> Conclusion | None:
-    before, _, line = text.rstrip().rpartition("\n")
+    before, _, line = text.rstrip().removesuffix("```").rstrip().rpartition("\n")
     if ends_list(line, before.rstrip().rpartition("\n")[2], options):
         return None
     return _alone(line, options, conclusive=False)
@@ -168,9 +187,11 @@ def _affirmed(sentence: str, label: re.Match[str]) -> bool:
     before, after = sentence[max(0, label.start() - 60) : label.start()], sentence[label.end() :]
     if _SOUGHT.search(sentence[: label.start()]):
         return True
-    if _REJECTED.search(clause_before(before)) or DENIED.match(after):
+    if _REJECTED.search(clause_before(before)) or DENIED.match(after) or _ASKED.search(after):
         return False
-    if _PRAISED.match(after):
+    if _PRAISED.match(after) or (_ONLY.search(before) and _WORKS.match(after)):
+        return True
+    if re.match(r"\s+it\s+is\s*[.!]*$", after):
         return True
     ends = re.match(r"[)\]*\"'`$]*\s*(?:[.,;:!]|$|because\b|since\b|as\b|\()", after)
     return ends is not None and _AFFIRMED.search(before) is not None
@@ -190,6 +211,8 @@ def _bold(text: str, options: Options) -> Conclusion | None:
 def _final_text(text: str, options: Options) -> Conclusion | None:
     """An option's text that the last sentence ends on: `The total is 42.`"""
     sentence = _SENTENCE_END.split(text[-_CLOSING:])[-1]
+    if _REJECTED.search(sentence):
+        return None
     _, verb, said = _EQUALS.split(sentence)[-3:] if _EQUALS.search(sentence) else ("", "", "")
     named = options.matching(said) if verb else ""
     return Conclusion(Reading(named, "text"), "choice_text", conclusive=False) if len(named) == 1 else None

@@ -21,6 +21,9 @@ TWO_OPTIONS = "names two options"
 NO_OPTION = "names an option that the question does not have"
 _MAX_STATEMENT = 1_000
 
+_INVISIBLE = dict.fromkeys(
+    [0, 0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
+) | dict(zip(range(0xFF21, 0xFF2B), range(0x41, 0x4B), strict=True))  # and fullwidth letters as plain ones
 _LOOKALIKES = str.maketrans("АВСЕНАІЈΑΒΕΗΙ", "ABCEHAIJABEHI")
 _ARABIC = str.maketrans("أابجد", "AABCD")
 _SUPERSCRIPTS = {ord(high): f"^{low}" for high, low in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)}
@@ -51,7 +54,8 @@ _FILLERS = re.compile(
     r"(?:(?:the|indeed|clearly|obviously|definitely|therefore|thus|hence|then|simply|just|likely|probably|"
     r"most\s+(?:likely|probably|accurately|appropriately|closely)|given\s+(?:by|in|as)|represented\s+by|found\s+in|"
     r"listed\s+(?:as|in|under)|closest\s+to|labell?ed|in\s+fact|actually|going\s+to\s+be|best|correct|right|number|"
-    r"approximately|about|roughly|either|both|is|that|la|el|le|die|der|it\s+is|it's)\b\s*"
+    r"approximately|about|roughly|either|both|is|that|la|el|le|die|der|it\s+is|it's|donc|also|daher|folglich|entonces|"
+    r"quindi|dunque|portanto|следовательно)\b\s*|l['’]"
     r"|[-:：=>→⇒,.;•·\s]+)+",
     re.IGNORECASE,
 )
@@ -61,7 +65,7 @@ _HEAD = re.compile(
     re.IGNORECASE,
 )
 _DELIMITED = re.compile(
-    r"\s*(?:$|\n|[.,:;!?)\]|/&…。，：；、！]|[-–—=]+>?\s|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|\()"
+    r"\s*(?:$|\n|[.,:;!?)\]|/&<…。，：；、！]|[-–—=]+>?\s|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|\()"
 )
 _LINKED = re.compile(
     r"\s+(?:is|because|since|as|which|with|and|or|but|not|for|due|given|based|rather|instead|by|est|ist|es|weil|"
@@ -94,7 +98,7 @@ _INSIDE = re.compile(
 _PROCEDURE = re.compile(
     r"\s*(?:let|we|to|first|consider|look|evaluate|check|examine|analy[sz]e|start|begin)\b", re.IGNORECASE
 )
-_MARK = re.compile(r"(?:[\s.,:;)\]=>|*\"']|[-–—]+\s)+")
+_MARK = re.compile(r"(?:[\s.,:;)\]=>*\"']|[-–—]+\s)+")
 _BECAUSE = re.compile(r"[\s,;.(]+(?:because|since)\b", re.IGNORECASE)
 _REASON = re.compile(r"[\s.,:;!)\]*_\"'}]*(?:$|(?:because|since)\b)", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.;,:。，；](?=\s|$)|\s(?=\()|\s[-–—](?=\s)|\s(?=(?:because|since|which|as|so)\b)|\n")
@@ -135,7 +139,7 @@ class Options:
         body = text[filled.end() :] if filled else text
         alone = body.strip(" .,;:!?()[]{}<>\"'“”‘’「」『』【】*。、\n")
         letter = _latin(alone) if len(alone) == 1 else ""
-        if letter and letter in self.letters:
+        if letter and letter in self.letters and not (alone.islower() and alone in self.keys):
             return Reading(letter, "letter", alone=True)
         whole = self.matching(text) or self.matching(body)
         if whole:
@@ -218,11 +222,14 @@ class Options:
         text = _unmarked(rest)
         if not text:
             return None
-        own = key(self.text_of(letter)).casefold()
-        if own and key(text).casefold().startswith(own):
+        found = self.matching(text)
+        if found:
+            return found
+        own, theirs = key(self.text_of(letter)).casefold(), key(text).casefold()
+        if own and theirs.startswith(own) and not theirs[len(own) - 1 : len(own) + 1].isdigit():
             return letter
         inner = text[1:].partition(")")[0] if text.startswith("(") else ""
-        found = self.matching(text) or (self.matching(inner) if inner else "") or self._clause(text)[0]
+        found = (self.matching(inner) if inner else "") or self._clause(text)[0]
         return found or None
 
     def _clause(self, text: str) -> tuple[str, str]:
@@ -298,17 +305,22 @@ _LIST_LINE = re.compile(r"^[ \t]*[*_]{0,2}[(\[]?([A-Z])[)\].:：、][*_]{0,2}[ \
 _LIST_INLINE = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].]\s*((?:(?!\s[(\[]?[A-Z][)\].]\s?)[^\n])+)")
 
 
+def visible(text: str) -> str:
+    """Without characters that have no width."""
+    return text.translate(_INVISIBLE) if not text.isascii() or "\0" in text else text
+
+
 def cleaned(text: str) -> str:
     """A statement without emphasis, TeX wrappers and other widths of the same characters."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_SUPERSCRIPTS))
+        text = unicodedata.normalize("NFKC", visible(text).translate(_SUPERSCRIPTS))
     if "\\" in text:
         for _ in range(4):
             text, count = _WRAPPER.subn(r" \1 ", text)
             if not count:
                 break
         text = _TEX_NOISE.sub(" ", text)
-    return text.replace("**", "").replace("__", "").replace("`", "").replace("$", "").strip().strip("*_").strip()
+    return text.replace("**", "").replace("__", "").replace("`", "").replace("$", "").strip().strip("*_#>").strip()
 
 
 def key(text: str) -> str:

@@ -12,15 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from evalkit.scoring import extract
-from evalkit.scoring.options import TWO_OPTIONS, Options, Reading
+from evalkit.scoring.options import TWO_OPTIONS, Options, Reading, visible
 
 WINDOW = 3_000
 LINE = 1_000
 _OVERLAP = 400
 _MOST_WORDS = 200
-_INVISIBLE = dict.fromkeys(
-    [0, 0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
-) | dict(zip(range(0xFF21, 0xFF2B), range(0x41, 0x4B), strict=True))  # and fullwidth letters as plain ones
 _NOUNS = (
     "answer", "option", "choice", "statement", "response", "selection", "letter", "alternative", "conclusion", "one",
 )  # fmt: skip
@@ -46,7 +43,7 @@ _GAP = (
     r"then|therefore|thus|really|clearly)\b|\s*[,(])[^\n.:?=]{0,90}?)?"
 )
 _LINK = (
-    rf"{_MARKS}(?:{_GAP}{_MARKS}(?:[:：=]|[-–—]+>?(?=\s)|→|⇒|{_IS}{_MARKS}[:：]?)"
+    rf"{_MARKS}(?:{_GAP}{_MARKS}(?:[:：=>\]]|[-–—]+>?(?=\s)|→|⇒|{_IS}{_MARKS}[:：]?)"
     r"|(?=\n)|[.(]?\s*(?=[(\"'*]*[A-J](?:[)\"'*]|[\s.,]*(?:$|\n)|\.)))"
 )
 _ANSWER = re.compile(rf"\b(?:answer|ans)\b{_LINK}", re.IGNORECASE)
@@ -57,10 +54,14 @@ _ELSEWHERE = re.compile(
     r"đáp án|答案|答え|解答|正解|正答|回答|答|정답|답|إجابة|الجواب|उत्तर)"
     r"(?:\s+(?:correcta|correcte|corretta|esatta|correta|richtige|الصحيحة|الصحيح|final|finale|definitiva)\b)?"
     rf"{_MARKS}[^\n.:：?]{{0,20}}?(?:[:：]|应该是|应为|是|为|為|は|은|는|\b(?:ist|lautet|es|est|è|é|is|wäre|это|является|là|adalah)\b|"
-    r"هي|هو|[-–—]\s|(?=\s*[(（]?[A-J](?!\w)))",
+    r"هي|هو|[-–—]\s|(?=\s*[(（]?(?-i:[A-J])(?!\w)))",
     re.IGNORECASE,
 )
-_CHOSEN = re.compile(r"(?<![不别未])(?:选择|選擇|选|選)[:：]?\s*(?=[*(（\"“]*[A-J](?![A-Za-z]))")
+_CHOSEN = re.compile(
+    r"(?<![不别未])(?:选择|選擇|选|選)[:：]?\s*(?=[*(（\"“]*[A-J](?![A-Za-z]))"
+    r"|(?:(?<=正确)|(?<=正确的)|(?<=最佳))选项(?:应该是|应为|是|为|[:：])"
+    r"|(?:(?<=因此，)|(?<=所以，)|(?<=因此)|(?<=所以)|(?<=故))选项\s*(?=[A-J]\s*(?:是|为)?(?:正确|对))"
+)
 _PROVEN = re.compile(
     r"(?:\b(?:is|as|being|remains|(?:must|would|should|will)\s+be|seems\s+to\s+be|appears\s+to\s+be)\b|(?P<beside>[,—–]|(?<=[A-J)*])))\s+"
     r"(?:(?:therefore|thus|clearly|indeed|definitely|hence|likely|probably)\s+)?"
@@ -94,6 +95,9 @@ _TURN = re.compile(
     r"revis\w+|final(?:ly)?|corrected|so|thus|therefore|hence)\b",
     re.IGNORECASE,
 )
+_ASKED = re.compile(
+    r"\b(?:is|was|could|would|can|might|may)\s+(?:it\s+be\s+)?(?:(?:option|choice|answer)\s+)?[(*\"']*$", re.I
+)
 _GOES_ON = re.compile(r"\s*(?:left|is|that|remaining|would|must)\b", re.IGNORECASE)
 _BETWEEN = re.compile(r"[)\]*.:\"'\s]*(?:\([^()]{0,100}\)|(?<=[).:\s])(?!is\b|are\b)[^,;]{0,100})?[\s*]*,?\s*")
 _LABEL_LINE = re.compile(r"\s*[*_#>\s]*[(\[]?([A-Z])[)\].:]\s*\S")
@@ -116,11 +120,6 @@ class Statement:
 
     conclusion: Conclusion
     after: str
-
-
-def visible(text: str) -> str:
-    """Without characters that have no width."""
-    return text.translate(_INVISIBLE) if not text.isascii() or "\0" in text else text
 
 
 def clause_before(text: str) -> str:
@@ -246,7 +245,11 @@ def _proven_before(window: str, place: int, options: Options) -> Conclusion | No
     after = window[noun.end() : noun.end() + 30]
     if link["quality"] is None and _GOES_ON.match(after):
         return None  # `B is the only option that mentions it`
-    if _ASIDE.match(after) or (link["beside"] is not None and _GOES_ON.match(after)):
+    if (
+        _ASIDE.match(after)
+        or after.lstrip("*_) ").startswith("?")
+        or (link["beside"] is not None and _GOES_ON.match(after))
+    ):
         return None
     sentence = re.split(r"[.!?]\s+(?=[A-Z][a-z])|\n", window[max(0, link.start() - 160) : link.start()])[-1]
     end = len(sentence)
@@ -259,10 +262,13 @@ def _proven_before(window: str, place: int, options: Options) -> Conclusion | No
             end = excluded.start()  # `B, not A, is the correct answer`
             continue
         clause, letter = clause_before(before), letter_of(label)
-        if excluded is not None or letter not in options.letters or _SUPPOSED.search(clause):
+        if excluded is not None or letter not in options.letters:
+            return None
+        if _SUPPOSED.search(clause) or _ASKED.search(before):
             return None
         firm = not _GUESSED.search(clause)
-        return Conclusion(Reading(letter, "letter"), "verdict", conclusive=firm, firm=firm)
+        ended = bool(after.strip(" *_\"'"))
+        return Conclusion(Reading(letter, "letter"), "verdict", conclusive=firm and ended, firm=firm)
     return None
 
 
