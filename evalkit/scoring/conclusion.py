@@ -32,8 +32,9 @@ _CLOSING = 800
 _ROOM = 120
 """What a line may hold besides an option: its letter, marks, a short reason."""
 _DOUBTED = re.compile(
-    r"\b(?:wait|hmm|hold\s+on|on\s+(?:second|further)\s+(?:thought|reflection)|let(?:\s+me|'s)\s+(?:re|double|check\s+again)|"
-    r"correction|scratch\s+that|i\s+made\s+a(?:n)?\s+(?:mistake|error))\b",
+    r"\b(?:wait(?=\s*[,.!:;…—–-]|\s+(?:no|a\s+(?:minute|second|moment)|that|but|let|i)\b)|hmm|hold\s+on|"
+    r"on\s+(?:second|further)\s+(?:thought|reflection)|let(?:\s+me|'s)\s+(?:re-?check|re-?consider|re-?examine|re-?read|double|"
+    r"check\s+again)|correction(?=\s*:)|scratch\s+that|i\s+made\s+an?\s+(?:mistake|error))\b",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\s*\"”)]+(?=\S)|\n+")
@@ -70,7 +71,7 @@ _WORKS = re.compile(
     r"[)*\"']*\s+(?:works|fits|holds|satisf\w+|meets|matches|qualifies|agrees|remains)\b", re.IGNORECASE
 )
 _ASKED = re.compile(r"\?|\b(?:if|unless|at\s+first|initially)\b", re.IGNORECASE)
-_BOLD = re.compile(r"\*\*[(\[]?([A-J])(?:[).:\]]\s?[^*\n]*)?\*\*")
+_BOLD = re.compile(r"\*\*[(\[]?([A-Z])(?:[).:\]]\s?[^*\n]*)?\*\*")
 _JSON_KEY = re.compile(r"""\\?["'](?:final_?|correct_?)?(?:answer|choice|option)\\?["']\s*:\s*""", re.IGNORECASE)
 
 

@@ -73,14 +73,15 @@ _LINKED = re.compile(
     re.IGNORECASE,
 )
 _LINKED_WORD = re.compile(r"\s+(?:is|because|since|which|not|rather|(?:and|or)\s+[A-Z](?!\w))(?!\w)")
-_LABEL_NEXT = rf"(?:(?:also|possibly|maybe|perhaps|even|the)\s+)*(?:{_NOUN}\s*)?[(\"'*\[]*([A-Z])(?![\w'’+#-])"
+_LABEL_NEXT = rf"(?:(?:also|possibly|maybe|perhaps|even|the)\s+)*(?:{_NOUN}\s*)?[(\"'*\[]*((?-i:[A-Z]))(?![\w'’+#-])"
 _ALSO = re.compile(
     rf"[)\]*\"'.]*\s*(?:(?:,|/|&|\+|;|、|\b(?:and/or|and|or|oder|und|ou|et|o|y|и|или)\b|或者?|和|と|또는)\s*)+"
     rf"{_LABEL_NEXT}(?=[)\]*\"']*\s*(?:[.,;:!?)\]/&+]|$|\n|are\b|both\b|and\b|or\b|\())",
 )
 _CORRECTED = re.compile(
     rf"(?:[.,;:?!…—–-]|\.\.\.)\s*(?:(?:hmm|oh|but|or)[,\s]+)?(?:no|wait|actually|sorry|correction|i\s+mean|rather|oops|make\s+that|"
-    rf"scratch\s+that|nein|non|нет|不)\b(?!\s+than)[^\n]{{0,40}}?(?<![\w'’-]){_LABEL_NEXT}(?=[)\]*\"']*\s*(?:[.,;:!?)\]]|$|\n|is\b))",
+    rf"scratch\s+that|nein|non|нет|不)\b(?!\s+than)[^\n]{{0,40}}?(?<![\w'’-]){_LABEL_NEXT}"
+    r"(?=[)\]*\"']*\s*(?:[.,;:!?)\]]|$|\n|is\s+(?:(?:the|also)\s+)*(?:correct|right|best|better|answer)\b))",
     re.IGNORECASE,
 )
 DENIED = re.compile(

@@ -44,7 +44,7 @@ _GAP = (
 )
 _LINK = (
     rf"{_MARKS}(?:{_GAP}{_MARKS}(?:[:：=>\]]|[-–—]+>?(?=\s)|→|⇒|{_IS}{_MARKS}[:：]?)"
-    r"|(?=\n)|[.(]?\s*(?=[(\"'*]*[A-J](?:[)\"'*]|[\s.,]*(?:$|\n)|\.)))"
+    r"|(?=\n)|[.(]?\s*(?=[(\"'*]*[A-Z](?:[)\"'*]|[\s.,]*(?:$|\n)|\.)))"
 )
 _ANSWER = re.compile(rf"\b(?:answer|ans)\b{_LINK}", re.IGNORECASE)
 _QUALIFIED = re.compile(rf"\b(?:{'|'.join(_NOUNS[1:])})\b{_LINK}", re.IGNORECASE)
@@ -54,11 +54,11 @@ _ELSEWHERE = re.compile(
     r"đáp án|答案|答え|解答|正解|正答|回答|答|정답|답|إجابة|الجواب|उत्तर)"
     r"(?:\s+(?:correcta|correcte|corretta|esatta|correta|richtige|الصحيحة|الصحيح|final|finale|definitiva)\b)?"
     rf"{_MARKS}[^\n.:：?]{{0,20}}?(?:[:：]|应该是|应为|是|为|為|は|은|는|\b(?:ist|lautet|es|est|è|é|is|wäre|это|является|là|adalah)\b|"
-    r"هي|هو|[-–—]\s|(?=\s*[(（]?(?-i:[A-J])(?!\w)))",
+    r"هي|هو|[-–—]\s|(?=\s*[(（]?(?-i:[A-Z])(?!\w)))",
     re.IGNORECASE,
 )
 _CHOSEN = re.compile(
-    r"(?<![不别未])(?:选择|選擇|选|選)[:：]?\s*(?=[*(（\"“]*[A-J](?![A-Za-z]))"
+    r"(?<![不别未])(?:选择|選擇|选|選)[:：]?\s*(?=[*(（\"“]*[A-Z](?![A-Za-z]))"
     r"|(?:(?<=正确)|(?<=正确的)|(?<=最佳))选项(?:应该是|应为|是|为|[:：])"
     r"|(?:(?<=因此，)|(?<=所以，)|(?<=因此)|(?<=所以)|(?<=故))选项\s*(?=[A-J]\s*(?:是|为)?(?:正确|对))"
 )
@@ -72,8 +72,8 @@ _PROVEN_NOUN = re.compile(r"(?:answer|option|choice|response)\b(?!\s+(?:is|for\s
 LABEL = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ss]tatement|[Ll]etter|[Aa]lternative)\s+[(\"'*\[]*([A-Za-z])(?![\w'’+#^=-])[)\"'*\]]*"
     r"|[(\[]([A-Za-z])[)\]]"
-    r"|\*\*[(\[]?([A-J])(?:[).:\]]\s?[^*\n]*)?\*\*"
-    r"|(?<![\w'’.\\^_+-])([B-HJ])(?![\w'’+#^_(]|\.\w|\s*[=+^]|-\w)"
+    r"|\*\*[(\[]?([A-Z])(?:[).:\]]\s?[^*\n]*)?\*\*"
+    r"|(?<![\w'’.\\^_+-])([B-HJ-Z])(?![\w'’+#^_(]|\.\w|\s*[=+^]|-\w)"
     r"|(?<![\w'’.\\^_+=-])([AI])(?=[)\]*\"'.,:;!?]|\s*$|\s+(?:is|as|because|since)\b)(?!\.\w)"
 )
 _SUPPOSED = re.compile(
@@ -89,7 +89,7 @@ _CLAUSE_START = re.compile(
 _GUESSED = re.compile(
     r"\b(?:maybe|perhaps|possibly|might|may|could|can\s+be|guess(?:ing)?|not\s+sure|unsure)\b[^.!?\n]*$", re.IGNORECASE
 )
-_ASIDE = re.compile(r"\W*(?:if|were|unless|only\s+if|in\s+(?:that|this)\s+case)\b", re.IGNORECASE)
+_ASIDE = re.compile(r"\W*(?:if|were|unless|only\s+(?:if|for|when)|in\s+(?:that|this)\s+case)\b", re.IGNORECASE)
 _TURN = re.compile(
     r"\b(?:wait|no|hmm|but|however|actually|correction|instead|rather|mistake|sorry|reconsider\w*|re-?check\w*|oops|not|"
     r"revis\w+|final(?:ly)?|corrected|so|thus|therefore|hence)\b",
@@ -98,6 +98,7 @@ _TURN = re.compile(
 _ASKED = re.compile(
     r"\b(?:is|was|could|would|can|might|may)\s+(?:it\s+be\s+)?(?:(?:option|choice|answer)\s+)?[(*\"']*$", re.I
 )
+_CONDITION = re.compile(r"\b(?:if|were|had|unless)\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"\s*(?:left|is|that|remaining|would|must)\b", re.IGNORECASE)
 _BETWEEN = re.compile(r"[)\]*.:\"'\s]*(?:\([^()]{0,100}\)|(?<=[).:\s])(?!is\b|are\b)[^,;]{0,100})?[\s*]*,?\s*")
 _LABEL_LINE = re.compile(r"\s*[*_#>\s]*[(\[]?([A-Z])[)\].:]\s*\S")
@@ -210,7 +211,8 @@ def _stated_after(window: str, place: int, options: Options) -> Conclusion | Non
     if cue is None:
         return None
     clause = clause_before(window[max(0, place - 120) : place])
-    if _SUPPOSED.search(clause):
+    sentence = re.split(r"[.!?\n]", window[max(0, place - 120) : place])[-1]
+    if _SUPPOSED.search(clause) or ("would" in cue.group() and _CONDITION.search(sentence)):
         return None
     line, newline, after = window[cue.end() : cue.end() + LINE].partition("\n")
     same_line = bool(line.strip(' *_`:："”'))
@@ -218,6 +220,7 @@ def _stated_after(window: str, place: int, options: Options) -> Conclusion | Non
         line, newline, after = after.lstrip().partition("\n")
         if lists(line, after):
             return None
+        line = re.sub(r"^\d+[.)]\s+", "", line)
     reading = _other_than(line, options) or options.read(line, inside=same_line)
     aside = reading is not None and reading.how == "letter" and _ASIDE.match(reading.rest)
     if reading is None or aside or reading.rest.lstrip(")*_. ").startswith("?"):
