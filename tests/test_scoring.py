@@ -187,6 +187,19 @@ def test_real_rationales_never_name_another_option(real_data: Path, scorers: Sco
     assert sum(s.value == 1.0 for s in scores) / len(scores) > 0.96
 
 
+HOSTILE = ["{", "[", '{"a": ', "answer: ", "answer:\n- a\n", " and ", "1 ", "a, ", '"']
+
+
+@pytest.mark.parametrize("name", ["choice", "exact", "json", "list", "numeric"])
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_texts_take_no_time(scorers: Scorers, name: str, piece: str) -> None:
+    started = time.perf_counter()
+    text = piece * (1_000_000 // len(piece))
+    for answer in (text, f"\\boxed{{{text[:15_000]}}}", f"The answer is {text[:15_000]}"):
+        scorers.get(name, {}).score(Item(id="x", messages=(), target="12"), Generation(answer=answer))
+    assert time.perf_counter() - started < 5
+
+
 def test_real_golds_and_solutions(real_data: Path, scorers: Scorers) -> None:
     """Every published solution of MATH-500 and GSM8K, taken as a model's output, grades 1."""
     loader = ItemLoader(real_data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,7 @@ from evalkit.types import Generation, Item, Json, Score
 
 _MAX_WORK = 2_000_000
 """Characters that may be read in vain, in a text full of brackets that close nowhere."""
+_OPENING = re.compile(r"\{\s{0,99}[\"}]|\[\s{0,99}[\[{\"\-\dtfn\]]")
 _MAX_SHOWN = 2_000
 
 
@@ -90,19 +92,19 @@ def last_value(text: str) -> Any:
     text = text.rstrip()
     place, work = 0, 0
     while work < _MAX_WORK:
-        starts = [p for p in (text.find("{", place), text.find("[", place)) if p >= 0]
-        if not starts:
+        start = _OPENING.search(text, place)
+        if start is None:
             break
-        place = min(starts)
+        place = start.start()
         try:
             found, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError as fault:
             if fault.pos >= len(text) or fault.msg.startswith("Unterminated"):
                 break  # it was cut off: what stands inside is no answer of its own
-            work += 1 + max(0, fault.pos - place)
+            work += 1 + max(0, fault.pos - place) + place // 100  # the error counts all lines before it
             place += 1
         except (ValueError, RecursionError):
-            work += 1_000
+            work += 1_000 + place // 100
             place += 1
     return found
 

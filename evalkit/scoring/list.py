@@ -92,7 +92,7 @@ def elements(text: str, separator: str | None) -> list[object]:
         return list(parsed)
     if len(text) > 1 and _BRACKETS.get(text[0]) == text[-1]:
         text = text[1:-1]
-    text = text.removesuffix(".")
+    text = re.sub(r"[^\S\n]+", " ", text.removesuffix("."))
     if not text.strip():
         return []
     if separator is None:
