@@ -53,7 +53,12 @@ SCORERS = Table(
     {
         "math": "evalkit.scoring.math:MathScorer",
         "math-verify": "evalkit.scoring.math_verify:MathVerifyScorer",
+        "choice": "evalkit.scoring.choice:ChoiceScorer",
         "exact": "evalkit.scoring.exact:ExactScorer",
+        "numeric": "evalkit.scoring.numeric:NumericScorer",
+        "list": "evalkit.scoring.list:ListScorer",
+        "json": "evalkit.scoring.json:JsonScorer",
+        "regex": "evalkit.scoring.regex:RegexScorer",
         "reasoning_gym": "evalkit.scoring.reasoning_gym:ReasoningGymScorer",
     },
 )

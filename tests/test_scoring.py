@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,10 +105,16 @@ ODD_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("name", ["math", "exact"])
+ARGS: dict[str, dict[str, Any]] = {"regex": {"pattern": r"(\d+)"}}
+"""What a scorer cannot do without."""
+GUESSING = ["math", "exact", "numeric", "list", "reasoning_gym"]
+
+
+@pytest.mark.parametrize("name", sorted(set(SCORERS.names()) - {"reasoning_gym"}))
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
 def test_contract_any_text_gets_a_status(scorers: Scorers, name: str, text: str) -> None:
-    score = scorers.get(name, {}).score(Item(id="x", messages=(), target="12"), Generation(answer=text))
+    scorer = scorers.get(name, ARGS.get(name, {}))
+    score = scorer.score(Item(id="x", messages=(), target="12"), Generation(answer=text))
     assert isinstance(score, Score)
     assert (score.status is Status.SCORED) == (score.value is not None)
     assert score.scorer.startswith(f"{name}@")
@@ -117,8 +124,90 @@ def test_contract_any_text_gets_a_status(scorers: Scorers, name: str, text: str)
 def test_contract_unknown_arguments_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="fallbak"):
         SCORERS.get(name)({"fallbak": "last_number"})
+
+
+@pytest.mark.parametrize("name", GUESSING)
+def test_contract_unknown_guesses_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="last_line"):
         SCORERS.get(name)({"fallback": "guess"})
+
+
+BAD_ARGS = [
+    ("choice", {"letters": "abc"}, "capital letters"),
+    ("choice", {"target": "number"}, "letter, index, text"),
+    ("exact", {"case": "no"}, "case must be true"),
+    ("exact", {"unicode": "UTF-8"}, "NFC, NFD, NFKC, NFKD"),
+    ("exact", {"choices": "yes"}, "list of words"),
+    ("exact", {"separator": ""}, "not empty"),
+    ("numeric", {"relative": -1}, "at least 0"),
+    ("numeric", {"absolute": "small"}, "at least 0"),
+    ("numeric", {"absolute": float("nan")}, "at least 0"),
+    ("list", {"order": "any"}, "order must be"),
+    ("json", {"keys": "a"}, "list of names"),
+    ("regex", {}, "pattern is missing"),
+    ("regex", {"pattern": "("}, "no regular expression"),
+    ("regex", {"pattern": "a", "flags": "q"}, "letters of imsxa"),
+    ("regex", {"pattern": "(a)", "group": 2}, "no group 2"),
+    ("regex", {"pattern": "(a)", "group": "b"}, "no group 'b'"),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "words"), BAD_ARGS)
+def test_bad_arguments_are_named(name: str, args: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=f"^scorer {name}: .*{words}"):
+        SCORERS.get(name)(args)
+
+
+def test_choice_takes_no_longer_for_a_long_text(scorers: Scorers) -> None:
+    """An answer at the end is found from there, and no text is searched more than once."""
+    scorer = scorers.get("choice", {})
+    item = Item(id="x", messages=(), target="B", metadata={"choices": ["40", "43", "42", "57"]})
+    for text in [
+        "answer is ",
+        "\\boxed{",
+        "(A) ",
+        " ",
+        "B is ",
+        '"answer": "',
+        "the correct answer, based on, ",
+        "\u0448 ",
+    ]:
+        started = time.perf_counter()
+        scorer.score(item, Generation(answer=text * (1_000_000 // len(text))))
+        assert time.perf_counter() - started < 3
+    thought = "Let us look at option A: it does not fit, since 40 is even. " * 500
+    started = time.perf_counter()
+    for _ in range(100):
+        assert scorer.score(item, Generation(answer=thought + "\n\nThe answer is (B).")).value == 1.0
+    assert (time.perf_counter() - started) / 100 < 0.005
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_real_rationales_never_name_another_option(real_data: Path, scorers: Scorers, split: str) -> None:
+    """People's own solutions of AQuA, taken as outputs: all but a few conclude, and what they conclude on is right."""
+    rows = [json.loads(line) for line in (real_data / "aqua_rat" / f"{split}.jsonl").open(encoding="utf-8")]
+    scores = [
+        scorers.get("choice", {}).score(
+            Item(id="x", messages=(), target=row["correct"], metadata={"choices": row["options"]}),
+            Generation(answer=row["rationale"], finish_reason="stop"),
+        )
+        for row in rows
+    ]
+    assert sum(s.value == 0.0 for s in scores) == 0
+    assert sum(s.value == 1.0 for s in scores) / len(scores) > 0.96
+
+
+HOSTILE = ["{", "[", '{"a": ', "answer: ", "answer:\n- a\n", " and ", "1 ", "a, ", '"']
+
+
+@pytest.mark.parametrize("name", ["choice", "exact", "json", "list", "numeric"])
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_texts_take_no_time(scorers: Scorers, name: str, piece: str) -> None:
+    started = time.perf_counter()
+    text = piece * (1_000_000 // len(piece))
+    for answer in (text, f"\\boxed{{{text[:15_000]}}}", f"The answer is {text[:15_000]}"):
+        scorers.get(name, {}).score(Item(id="x", messages=(), target="12"), Generation(answer=answer))
+    assert time.perf_counter() - started < 5
 
 
 def test_real_golds_and_solutions(real_data: Path, scorers: Scorers) -> None:

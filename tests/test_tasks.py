@@ -12,6 +12,7 @@ from conftest import Cli
 
 from evalkit.errors import DatasetError, TaskError
 from evalkit.tasks import catalog
+from evalkit.tasks.choices import without_letters
 from evalkit.tasks.items import ItemLoader
 from evalkit.tasks.loader import load_task
 from evalkit.types import TaskSpec
@@ -77,6 +78,10 @@ BROKEN = [
         None,
         "are aliases nested",
     ),
+    ("options of a wrong type", "repeats: 2", "repeats: 2\ndoc_to_choice: 4", 10, "must be a field, a template"),
+    ("a broken option", "repeats: 2", "repeats: 2\ndoc_to_choice: ['{{a']", 10, "template error"),
+    ("nothing to shuffle", "    scorer: math", "    scorer: math\n    shuffle: 1", 15, "no options to shuffle"),
+    ("a seed in words", "    scorer: math", "    scorer: math\n    shuffle: yes", 15, "whole number"),
     ("unknown few-shot", "repeats: 2", "repeats: 2\nnum_fewshot: 2", 10, "2 examples wanted"),
 ]
 
@@ -236,13 +241,21 @@ def shipped() -> list[TaskSpec]:
     return [e.task for e in catalog.scan() if e.task]
 
 
+def mirrored(task: TaskSpec, real_data: Path) -> ItemLoader:
+    """A loader for the real rows of a task; some may not be kept in a mirror."""
+    split = task.dataset.split
+    if not (real_data / task.dataset.mirror.get(split, f"{task.name}/{split}.jsonl")).is_file():
+        pytest.skip(f"no mirror of {task.dataset.path}")
+    return ItemLoader(real_data)
+
+
 @pytest.mark.parametrize("task", shipped(), ids=lambda t: t.name)
 def test_shipped_task_has_its_documented_items(task: TaskSpec, request: pytest.FixtureRequest) -> None:
     if task.dataset.path == "reasoning_gym":
         pytest.importorskip("reasoning_gym")
         loader = ItemLoader()
     else:
-        loader = ItemLoader(request.getfixturevalue("real_data"))
+        loader = mirrored(task, request.getfixturevalue("real_data"))
     items = list(loader.items(task))
     assert len(items) == task.n_items
     assert len({i.id for i in items}) == len(items)
@@ -257,6 +270,7 @@ def test_lm_eval_reads_the_same_file(task: TaskSpec, real_data: Path) -> None:
     from lm_eval.api.task import ConfigurableTask
     from lm_eval.tasks._yaml_loader import load_yaml
 
+    loader = mirrored(task, real_data)
     config = load_yaml(next(SHIPPED.rglob(task.source_file)))
     assert config["generation_kwargs"]["until"] == []
     split = config["test_split"]
@@ -264,9 +278,14 @@ def test_lm_eval_reads_the_same_file(task: TaskSpec, real_data: Path) -> None:
     config.update(dataset_path="json", dataset_name=None, dataset_kwargs={"data_files": {split: str(file)}})
     theirs = ConfigurableTask(config=config)
     doc = next(iter(theirs.test_docs()))
-    item = next(iter(ItemLoader(real_data).items(task, 1)))
+    item = next(iter(loader.items(task, 1)))
     assert theirs.doc_to_text(doc) in item.messages[0][1]
-    assert str(theirs.doc_to_target(doc)) == str(item.target)
+    target = theirs.doc_to_target(doc)
+    if task.choices is not None:
+        options = without_letters(theirs.doc_to_choice(doc))
+        assert list(options) == item.metadata["choices"], "not shuffled"
+        target = "ABCDEFGHIJ"[target] if isinstance(target, int) else target.upper()
+    assert str(target) == str(item.target)
     assert theirs.config.repeats == task.samples
 
 

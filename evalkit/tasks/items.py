@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from evalkit.codec import digest
 from evalkit.errors import DatasetError, TaskError
 from evalkit.tasks import functions, sources
+from evalkit.tasks.choices import Choices, choices_of
 from evalkit.tasks.rendering import render
 from evalkit.types import FunctionRef, Item, TaskSpec
 
@@ -85,9 +87,11 @@ class ItemLoader:
             raise DatasetError(f"{task.name}: {count} few-shot examples wanted, {len(rows)} found")
         turns: list[Turn] = []
         for row in rows:
-            turns.append(("user", self._user_text(task, row)))
             target = self._value(task, task.target, row, "doc_to_target")
-            values = {**row, "target": target}
+            choices = self._choices(task, row, target, digest(row))
+            turns.append(("user", self._user_text(task, row, choices)))
+            target = choices.right if choices else target
+            values = {**row, "target": target} | ({"choices": choices.shown} if choices else {})
             answer = task.fewshot.answer
             text = target if answer is None else self._value(task, answer, values, "fewshot_config.doc_to_target")
             turns.append(("assistant", str(text)))
@@ -95,27 +99,48 @@ class ItemLoader:
 
     def _item(self, task: TaskSpec, row: dict[str, Any], shots: list[Turn], seen: dict[str, int]) -> Item:
         target = self._value(task, task.target, row, "doc_to_target")
-        user = self._user_text(task, row)
-        turns = [*shots, ("user", user)]
-        if task.prompt.system is not None:
-            turns.insert(0, ("system", task.prompt.system))
         name = self._item_id(task, row, target)
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             name = f"{name}#{seen[name]}"
+        choices = self._choices(task, row, target, name)
+        turns = [*shots, ("user", self._user_text(task, row, choices))]
+        if task.prompt.system is not None:
+            turns.insert(0, ("system", task.prompt.system))
         procedural = task.dataset.path == "reasoning_gym"
-        metadata = {"entry": row, "generator": task.dataset.kwargs} if procedural else {}
+        metadata: dict[str, Any] = {"entry": row, "generator": task.dataset.kwargs} if procedural else {}
+        if choices is not None:
+            # The order shown stays with the item, so that a run can be graded without the task or its data.
+            metadata["choices"] = list(choices.texts)
+            target = choices.right
         return Item(id=name, messages=tuple(turns), target=target, cluster=_cluster(task, row), metadata=metadata)
 
-    def _user_text(self, task: TaskSpec, row: dict[str, Any]) -> str:
+    def _user_text(self, task: TaskSpec, row: dict[str, Any], choices: Choices | None) -> str:
         question = self._value(task, task.question, row, "doc_to_text")
-        values = {**row, "question": question}
+        values = {**row, "question": question} | ({"choices": choices.shown} if choices else {})
         return render(task.prompt.source, values, file=task.source_file, field="metadata.evalkit.prompt")
 
     def _value(self, task: TaskSpec, how: str | FunctionRef, row: dict[str, Any], field_name: str) -> Any:
         if isinstance(how, FunctionRef):
             return functions.resolve(how, self.trusted)(row)
+        if how in row:
+            return row[how]  # as in lm-eval, the bare name of a field stands for the field
         return render(how, row, file=task.source_file, field=field_name)
+
+    def _choices(self, task: TaskSpec, row: dict[str, Any], target: Any, item: str) -> Choices | None:
+        if task.choices is None:
+            return None
+        try:
+            if isinstance(task.choices, tuple):
+                texts = [self._value(task, c, row, "doc_to_choice") for c in task.choices]
+            else:
+                texts = self._value(task, task.choices, row, "doc_to_choice")
+                texts = ast.literal_eval(texts) if isinstance(texts, str) else list(texts)
+            choices = choices_of(texts, target)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as fault:
+            problem = f"item {item}: {fault}"
+            raise TaskError(problem, file=task.source_file, field="doc_to_choice") from fault
+        return choices if task.shuffle is None else choices.shuffled(task.shuffle, item)
 
     def _item_id(self, task: TaskSpec, row: dict[str, Any], target: Any) -> str:
         if task.item_id is None:

@@ -30,7 +30,7 @@ from evalkit.yamlfile import Document, load
 USED_KEYS = {
     "include", "task", "tag", "dataset_path", "dataset_name", "dataset_kwargs", "training_split",
     "validation_split", "test_split", "fewshot_split", "fewshot_config", "num_fewshot", "process_docs", "doc_to_text",
-    "doc_to_target", "description", "output_type", "generation_kwargs", "repeats", "metadata",
+    "doc_to_target", "doc_to_choice", "description", "output_type", "generation_kwargs", "repeats", "metadata",
 }  # fmt: skip
 LM_EVAL_ONLY_KEYS = {
     "task_alias", "metric_list", "filter_list", "should_decontaminate", "doc_to_decontamination_query",
@@ -38,7 +38,7 @@ LM_EVAL_ONLY_KEYS = {
 }  # fmt: skip
 EVALKIT_KEYS = {
     "title", "prompt", "system_prompt", "scorer", "scorer_args", "item_id", "cluster", "mirror", "licence",
-    "n_items", "items_digest", "margin", "alpha", "max_repetition",
+    "n_items", "items_digest", "margin", "alpha", "max_repetition", "shuffle",
 }  # fmt: skip
 SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "max_gen_toks", "max_new_tokens", "max_tokens")
 FEWSHOT_KEYS = {"sampler", "split", "samples", "doc_to_target"}
@@ -83,6 +83,8 @@ def load_task(path: Path) -> TaskSpec:
         n_items=_whole(doc, own, "n_items", prefix=prefix, default=None, least=1),
         items_digest=_text(doc, own, "items_digest", prefix, default=None),
         source_file=path.name,
+        choices=_choices(doc),
+        shuffle=_shuffle(doc, own),
     )
 
 
@@ -262,6 +264,30 @@ def _template(doc: Document, data: dict[str, Any], key: str) -> str | FunctionRe
     if problem:
         raise doc.error(key, problem)
     return text
+
+
+def _choices(doc: Document) -> str | tuple[str, ...] | FunctionRef | None:
+    value = doc.data.get("doc_to_choice")
+    if value is None or isinstance(value, FunctionRef):
+        return value
+    if isinstance(value, dict):
+        value = list(value.values())
+    options = [str(v) for v in value] if isinstance(value, list) else [value]
+    if not all(isinstance(o, str) for o in options) or not options:
+        raise doc.error(
+            "doc_to_choice", "must be a field, a template that gives a list, or a list of fields or templates"
+        )
+    for problem in map(template_problem, options):
+        if problem:
+            raise doc.error("doc_to_choice", problem)
+    return tuple(options) if isinstance(value, list) else str(value)
+
+
+def _shuffle(doc: Document, own: dict[str, Any]) -> int | None:
+    seed: int | None = _whole(doc, own, "shuffle", prefix="metadata.evalkit.", default=None, least=0)
+    if seed is not None and doc.data.get("doc_to_choice") is None:
+        raise doc.error("metadata.evalkit.shuffle", "there are no options to shuffle without doc_to_choice")
+    return seed
 
 
 def _function(doc: Document, key: str) -> FunctionRef | None:

@@ -17,6 +17,7 @@ def prompt_digest(task: TaskSpec) -> str:
             task.prompt.system,
             _portable(task.question),
             [shots.count, builtins(shots.samples), _portable(shots.answer)],
+            *_options(task).values(),
         ]
     )
 
@@ -41,7 +42,16 @@ def protocol(task: TaskSpec, *, data_digest: str | None, n_items: int) -> Mappin
         "metric": f"avg@{task.samples}",
         "scorer": task.scorer,
         "scorer_args": builtins(task.scorer_args),
+        **_options(task),
     }
+
+
+def _options(task: TaskSpec) -> Mapping[str, Json]:
+    """Which options are shown in which order; nothing for other tasks, whose digests are older than these fields."""
+    if task.choices is None:
+        return {}
+    choices = list(task.choices) if isinstance(task.choices, tuple) else _portable(task.choices)
+    return {"choices": choices, "shuffle": task.shuffle}
 
 
 def _portable(how: str | FunctionRef | None) -> str | None:

@@ -126,6 +126,10 @@ class TaskSpec:
     """What the items of the whole benchmark are known to be (`tasks.items.ItemsDigest`)."""
     errata: Errata | None = None
     """Corrections that golds are graded with; None grades against the golds as published."""
+    choices: str | tuple[str, ...] | FunctionRef | None = None
+    """The options of a row (`doc_to_choice`): a field, a template giving a list, or a field or template per option."""
+    shuffle: int | None = None
+    """Seed of the order in which the options are shown; None keeps the data set's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
