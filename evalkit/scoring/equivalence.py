@@ -34,6 +34,7 @@ Symbolic = Callable[[str, str], Judged]
 """The last step: (target, answer) in TeX."""
 
 _MAX_SYMBOLIC = 300
+_LISTED = re.compile(r"(?<=\d),\s+(?=\d{3}(?!\d))")
 _SPACE_BETWEEN_DIGITS = re.compile(r"(?<=\d)(?:\s|\\[,;: ])+(?=\d)")
 _SPACES = re.compile(r"\s|\\[,;: ]|\\left\b|\\right\b|\$|\\!")
 _BASED = re.compile(r"\(?([0-9A-Za-z.]+)\)?_\{?(\d{1,2}|[a-z]+)\}?(?:\s*\(?base.*)?")
@@ -56,7 +57,24 @@ _SAME_WORDS = [
     {"does not exist", "dne", "undefined", "limit does not exist"},
     {r"\infty", "infinity", "infinite", "infinitely many", "infinitely many solutions"},
 ]  # fmt: skip
-_ARTICLES = re.compile(r"\b(?:the|a|an)\s+")
+_ARTICLES = re.compile(r"\b(?:the|a|an)\s+(?=[a-z]{2,})")
+_FORMULA = re.compile(r"[\\^_{}+=/<>|*]|\d[a-z]|[a-z]\d")
+_NAME = re.compile(r"[a-z]{2,40}")
+_LETTER = re.compile(r"\(?([A-J])\)?")
+_LETTERED = re.compile(r"\(([A-J])\)(?:\s|$)|([A-J])(?:[).:]\s*\S|[).:]?$)")
+_LABEL = re.compile(r"^\([A-J]\)\s*(?=\S)")
+_BUILDER = re.compile(
+    r"\\\{\s*([a-zA-Z])(?:\s*\\in\s*(?:\\mathbb\s*\{?\s*R\s*\}?|R))?\s*(?:\||:|\\mid|\\colon)\s*(.+)\\\}"
+)
+_EXCEPT = re.compile(
+    r"all real (?:numbers|values)(?: of [a-z])? (?:except|but|other than)(?: for)? (?:[a-z] = )?(.+)", re.I
+)
+_CONDITION = re.compile(
+    r"[,;]?\s*(?:\(\s*)?(?:(?:for|where|with|when|if)\b\s*(?:all|any|every|some|each)?\s*)?[a-zA-Z](?:_\w)?\s*"
+    r"(?:\\in|\\geq?|\\leq?|\\neq?|>|<)(?![a-z]).*$|\s+for (?:all|any|every) [a-z]$"
+)
+_APPROX = re.compile(r"\s*(?:\\approx|\\simeq|\\doteq)(?![A-Za-z])\s*")
+_MEMBER_UNIT = re.compile(r"(?<=\d)\s*(?:[a-z]{3,}|[cmk]?m|ft|in|kg|g)(?=\s*(?:,|;|and\b|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +148,7 @@ def _told(trail: list[tuple[str, str]] | None, name: str, judged: Judged) -> Jud
 
 def squeeze(text: str) -> str:
     """Without spaces that mean nothing; between two digits a space means something."""
-    return _SPACES.sub("", _SPACE_BETWEEN_DIGITS.sub("\N{SYMBOL FOR SPACE}", text))
+    return _SPACES.sub("", _SPACE_BETWEEN_DIGITS.sub("\N{SYMBOL FOR SPACE}", _LISTED.sub(";", text)))
 
 
 # the steps --------------------------------------------------------------------------------------
@@ -162,6 +180,8 @@ def _base(pair: _Pair) -> Judged | None:
     wanted, given = in_base(pair.wanted), in_base(pair.given)
     if wanted is None or given is None or (wanted[1] is None and given[1] is None):
         return None
+    if wanted[1] is None and len(wanted[0]) == 1:
+        return None  # `5_6` is not how anybody writes 5
     # `52` for `52_8` leaves out what the question said.
     agree = wanted[0] == given[0] and (None in (wanted[1], given[1]) or wanted[1] == given[1])
     return Judged(float(agree), "base")
@@ -171,8 +191,14 @@ def in_base(text: str) -> tuple[str, str | None] | None:
     """(digits, base) of `52_8`, `(52)_{8}`, `52 base 8`, or (digits, None); None for other texts."""
     found = _BASED.fullmatch(text.replace(" ", "")) or _BASE_WORDS.fullmatch(text)
     if found is not None:
-        return found[1].upper(), _BASES.get(found[2], found[2])
-    return (text.upper(), None) if re.fullmatch(r"[0-9A-Za-z.]+", text) else None
+        base = _BASES.get(found[2], found[2])
+        return (found[1].upper(), base) if base.isdecimal() and _in_digits_of(found[1], int(base)) else None
+    return (text.upper(), None) if re.fullmatch(r"\d[0-9A-Za-z.]*", text) else None
+
+
+def _in_digits_of(text: str, base: int) -> bool:
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"[:base] + "."
+    return 2 <= base <= 36 and all(c in digits for c in text.lower())
 
 
 def _clock(pair: _Pair) -> Judged | None:
@@ -227,6 +253,11 @@ def _duration(pair: _Pair) -> Judged | None:
     return Judged(float(any(wanted == seconds / size for size in _SECONDS.values())), "duration")
 
 
+def exact_value(text: str) -> Fraction | None:
+    """The number that a text is, in any notation, with or without a unit."""
+    return _exact(measured(tidy(text)))
+
+
 def _exact(measured_: Measured) -> Fraction | None:
     body = measured_.body
     found = plain_number(body)
@@ -261,8 +292,9 @@ def _share(text: str, wanted: Fraction) -> Fraction | None:
 def _structure(pair: _Pair) -> Judged | None:
     """Trees: everything that the grammar of answers can read."""
     units = measured(pair.wanted), measured(pair.given)
-    for wanted in _readings(pair, pair.wanted, units[0]):
-        for given in _readings(pair, pair.given, units[1]):
+    targets = _readings(pair, pair.wanted, units[0], is_target=True)
+    for given in _readings(pair, pair.given, units[1]):
+        for wanted in targets:
             try:
                 outcome = equal(wanted, given, functools.partial(_same, pair.tolerance))
             except NoValue as fault:
@@ -294,17 +326,18 @@ def _same(tolerance: Tolerance | None, target: Node, answer: Node) -> bool:
     return same(target, answer)
 
 
-def _readings(pair: _Pair, text: str, unit: Measured) -> list[Node]:
+def _readings(pair: _Pair, text: str, unit: Measured, is_target: bool = False) -> list[Node]:
     """What a text may mean: as it stands, without its unit, without the sentence before it, commas as separators."""
     texts = [text]
     if unit.body != text:
         texts.append(unit.body)
     if (said := _PROSE.sub("", text, count=1)) != text:
         texts += [said, measured(said).body]
+    if not is_target:
+        texts += _loose_readings(pair, text)
     if _GROUPS.search(text):
         texts = [re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", t) for t in texts] + texts
-    if (turned := _TURNED.fullmatch(text)) is not None:  # `]1, 2[`, as the French write open intervals
-        texts.append({"]": "("}.get(turned[1], "[") + turned[2] + {"[": ")"}.get(turned[3], "]"))
+    texts += _set_readings(text)
     found = list[Node]()
     for candidate in dict.fromkeys(texts):
         try:
@@ -318,26 +351,66 @@ def _readings(pair: _Pair, text: str, unit: Measured) -> list[Node]:
     return found
 
 
+def _loose_readings(pair: _Pair, text: str) -> list[str]:
+    """What an answer says beside the target: an approximation, a condition, the letter of a choice, units of members."""
+    found = list[str]()
+    sides = _APPROX.split(text)
+    if len(sides) > 1 and all(sides):
+        found += sides
+    if not _CONDITION.search(pair.wanted) and (bare := _CONDITION.sub("", text)) not in ("", text):
+        found.append(bare)
+    if (bare := _LABEL.sub("", text)) != text:
+        found.append(bare)
+    if "," in text and (bare := _MEMBER_UNIT.sub("", text)) != text:
+        found.append(bare)
+    return found
+
+
+def _set_readings(text: str) -> list[str]:
+    r"""`\{x : x > 3\}` is its condition, `]1, 2[` an open interval, `all real numbers except 2` the line without it."""
+    if (builder := _BUILDER.fullmatch(text)) is not None:
+        return [builder[2]]
+    if (turned := _TURNED.fullmatch(text)) is not None:
+        return [{"]": "("}.get(turned[1], "[") + turned[2] + {"[": ")"}.get(turned[3], "]")]
+    if (holes := _EXCEPT.fullmatch(text)) is not None:
+        return [rf"\mathbb{{R}} \setminus \{{{holes[1].replace(' and ', ',')}\}}"]
+    return []
+
+
 def _words(pair: _Pair) -> Judged | None:
     wanted, given = _spoken(pair.wanted), _spoken(pair.given)
-    if wanted and wanted == given:
-        return Judged(1.0, "words")
     if any(wanted in group and given in group for group in _SAME_WORDS):
         return Judged(1.0, "words")
-    if re.fullmatch(r"[a-z]{2,20}", wanted) and (
-        begun := re.match(rf"{wanted}([,.;:]| (?:is|was|has|had|will|does)\b)", given)
-    ):
+    if _FORMULA.search(wanted) or _FORMULA.search(given) or not _NAME.search(wanted):
+        return None
+    if wanted == given:
+        return Judged(1.0, "words")
+    begun = (
+        re.match(rf"{wanted}([,.;:]| (?:is|was|has|had|will|does)\b)(.*)", given) if _NAME.fullmatch(wanted) else None
+    )
+    if begun is not None and re.search(r"[a-z]{3,}", begun[2]):
         contrary = re.search(r"\b(?:not|or|neither|never)\b", given) and begun[1][0] == " "
         return None if contrary else Judged(1.0, "words")
     return None
 
 
 def _spoken(text: str) -> str:
-    bare = _ARTICLES.sub("", re.sub(r"\s+", " ", text.replace("{", "").replace("}", "")).strip().lower())
-    bare = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", bare)
-    bare = bare.removeprefix("x = ").removeprefix("x=")
-    inside = re.fullmatch(r"\((.*)\)|([a-z])\)", bare)
-    return unwrap((inside[1] or inside[2] or "") if inside and "," not in bare else bare)
+    """Words in one spelling: letter case, articles and brackets around them aside."""
+    bare = re.sub(r"\s+", " ", text).strip().lower()
+    if not _FORMULA.search(bare):
+        bare = _ARTICLES.sub("", bare)
+    bare = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", bare).removeprefix("x = ").removeprefix("x=")
+    inside = re.fullmatch(r"\((.*)\)", bare)
+    return unwrap((inside[1] or "") if inside and "," not in bare else bare)
+
+
+def _choice(pair: _Pair) -> Judged | None:
+    """A letter of a choice, alone or with its text after it: `(B)` and `B. 12`."""
+    wanted = _LETTER.fullmatch(pair.wanted)
+    given = _LETTERED.match(pair.given) if wanted is not None else None
+    if wanted is None or given is None:
+        return None
+    return Judged(float(wanted[1] == (given[1] or given[2])), "choice")
 
 
 _STEPS: list[tuple[str, Step]] = [
@@ -346,6 +419,7 @@ _STEPS: list[tuple[str, Step]] = [
     ("base", _base),
     ("clock", _clock),
     ("duration", _duration),
+    ("choice", _choice),
     ("quantity", _quantity),
     ("structure", _structure),
     ("words", _words),

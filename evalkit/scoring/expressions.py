@@ -35,6 +35,9 @@ def parse(text: str) -> Node:
     return found
 
 
+_JOINTS = frozenset([",", ";", "and", "or", r"\lor", r"\land"])
+
+
 class _Reader:
     """Recursive descent, one method a level of the grammar; every level costs at most `MAX_DEPTH` nested calls."""
 
@@ -71,17 +74,18 @@ class _Reader:
     def listed(self) -> Node:
         """One expression or relation, or several: `1, 2`, `x = 1 or x = 2`."""
         items = [self.relation()]
-        joined = False
-        while True:
-            if self.accept(",", ";"):
-                self.accept("and", "or")
-            elif not self.accept("and", "or", r"\lor", r"\land"):
-                break
-            joined = True
+        joints = set[str]()
+        while self.peek() in _JOINTS:
+            joint = self.take()
+            if joint in (",", ";") and self.peek() in JOINS:
+                joint = self.take()
             if self.peek() is None:
                 break
+            joints.add(joint)
             items.append(self.relation())
-        return Node("list", tuple(items)) if joined and len(items) > 1 else items[0]
+        if len(items) == 1:
+            return items[0]
+        return Node("both" if joints <= {"and", r"\land"} else "list", tuple(items))
 
     def relation(self) -> Node:
         parts: list[Any] = [self.union()]
@@ -123,7 +127,7 @@ class _Reader:
                 found = Node("/", (found, self.unary()))
             elif op == ":":
                 self.at += 1
-                found = Node("ratio", (found, self.unary()))
+                found = Node("ratio", (*(found.args if found.op == "ratio" else (found,)), self.unary()))
             elif op in (r"\pmod", r"\bmod", r"\mod"):
                 self.at += 1
                 found = Node("mod", (found, self.group() if self.peek() == "{" else self.unary()))
@@ -215,9 +219,12 @@ class _Reader:
         raise NotRead(f"unexpected {text!r}", self.symbolic)
 
     def group(self) -> Node:
-        """`{...}`."""
+        r"""`{...}`, also `{n \choose k}` and `{a \over b}`."""
         self.expect("{")
         found = self.listed()
+        if self.peek() in (r"\choose", r"\over"):
+            op = "binomial" if self.take() == r"\choose" else "/"
+            found = Node(op, (found, self.listed()))
         self.expect("}")
         return found
 
@@ -230,6 +237,10 @@ class _Reader:
             if len(text) > 1 and text.isdigit():
                 self.tokens[self.at] = (kind, text[1:])
                 return number(int(text[0]))
+        if self.kind() == "word" and len(self.peek() or "") == 2 and self.peek() not in FUNCTIONS | {"pi"}:
+            kind, text = self.tokens[self.at]  # of `\\binom nk` the letters are two arguments
+            self.tokens[self.at] = (kind, text[1:])
+            return Node("symbol", (text[0],))
         return self.atom()
 
     def _bracketed(self, opening: str) -> Node:
@@ -267,7 +278,8 @@ class _Reader:
             return INFINITY
         if len(text) == 1 or text in SYMBOL_COMMANDS:
             return Node("symbol", (self._subscripted(text),))
-        if len(text) == 2 or (len(text) == 3 and not text.istitle()):
+        more = self.kind() == "word" and len(self.peek() or "") > 2 and self.peek() not in FUNCTIONS
+        if not more and (len(text) == 2 or (len(text) == 3 and not text.istitle())):
             found = Node("symbol", (text[0],))
             for letter in text[1:-1]:
                 found = Node("*", (found, Node("symbol", (letter,))))
@@ -285,7 +297,11 @@ class _Reader:
         if not self.accept("_"):
             return name
         start = self.at
-        self.argument()
+        if self.peek() == "{":  # whatever it is, it is part of the name: `x_{\max}`
+            while self.take() != "}":
+                pass
+        else:
+            self.argument()
         return name + "_" + "".join(t for _, t in self.tokens[start : self.at] if t not in "{}")
 
     def _function(self, name: str) -> Node:
@@ -303,6 +319,7 @@ class _Reader:
             argument = self.power()
             while self.peek() not in STOPS and self.peek() not in ("(",) and not self._starts_function():
                 argument = Node("*", (argument, self.power()))
+        base = number(10) if name == "lg" else base
         name = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log"}.get(name, name)
         if power is not None and power == Node("neg", (number(1),)) and name in ("sin", "cos", "tan"):
             name, power = f"arc{name}", None
@@ -336,7 +353,7 @@ class _Reader:
         if name == "mathbb":
             return Node("word", ("set " + "".join(str(a) for a in self.argument().args),))
         if name in ("angle", "triangle", "overline", "overrightarrow", "widehat", "mathrm"):
-            return Node("word", (f"{name} {self.argument().args}",))
+            return Node("word", (name, self.argument()))
         if name == "circ":
             return Node("symbol", ("circ",))
         self.symbolic = "\\" + name not in STOPS
@@ -373,8 +390,9 @@ class _Reader:
         self.take()
         self.expect("}")
         kept = tuple(tuple(row) for row in rows if row)
-        if name in ("cases", "aligned"):
-            return Node("list", tuple(cell for row in kept for cell in row))
+        if name in ("cases", "aligned"):  # an equation a row, or a value with its condition
+            lines = (row[0] if len(row) == 1 else Node("group", ("(", ")", *row)) for row in kept)
+            return Node("list", tuple(lines))
         return Node("determinant" if name == "vmatrix" else "matrix", kept)
 
 

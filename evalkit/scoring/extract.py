@@ -60,6 +60,7 @@ _CONNECTED = re.compile(
     r"[\s{}$.)\]\\]*(?:,|;|and|or|&|\\text\{\s*(?:and|or),?\s*\})[\s,$(\[\\]*(?:and|or)?[\s$]*(?:\w+\s*=\s*)?"
 )
 """What may stand between two boxes that give one answer together."""
+_EMPTY = frozenset(["[]", "()", "{}", r"\{\}", "∅"])
 _CONTENT = re.compile(r"[^\W_]")
 Step = Callable[[str], Extracted | None]
 
@@ -74,7 +75,8 @@ def boxed(text: str, several: bool = False) -> Extracted | None:
             break
         name = next(name for name in _BOXES if text.startswith(name, at))
         inner = _box_content(text, at + len(name))
-        if inner is not None and _CONTENT.search(inner) and not _PLACEHOLDER.fullmatch(inner):
+        empty = inner is None or not (_CONTENT.search(inner) or inner in _EMPTY)
+        if inner is not None and not empty and not _PLACEHOLDER.fullmatch(inner):
             if found and not _CONNECTED.fullmatch(text, text.index(inner, at) + len(inner), found[-1][0]):
                 break
             found.append((at, inner))

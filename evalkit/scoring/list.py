@@ -13,9 +13,9 @@ from collections.abc import Mapping
 
 from evalkit.errors import UsageError
 from evalkit.scoring import extract
+from evalkit.scoring.equivalence import exact_value
 from evalkit.scoring.exact import FORM_ARGS, TextForm, text_arg, text_form
 from evalkit.scoring.grade import Extracted, Judged, grade
-from evalkit.scoring.numbers import plain_number
 from evalkit.types import Generation, Item, Json, Score
 
 _MAX_LIST = 20_000
@@ -109,5 +109,5 @@ def elements(text: str, separator: str | None) -> list[object]:
 def element(value: object, form: TextForm) -> object:
     """What two equal elements have in common: a number's value, else the form of its text."""
     text = str(value)
-    number = plain_number(text)
+    number = exact_value(text)
     return form.of(text) if number is None else number

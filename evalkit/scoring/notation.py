@@ -65,7 +65,8 @@ def plain_characters(text: str) -> str:
 
 _NOISE = re.compile(
     r"\\(?:displaystyle|textstyle|scriptstyle|limits|left\s*\.|right\s*\.|left|right|[bB]igg?[lrm]?|middle|nolimits"
-    r"|hspace\*?\{[^{}]*\}|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\*?\{[^{}]*\})(?![A-Za-z])|(?<!\\)\\[()\[\]]|\$"
+    r"|nonumber|blacksquare|square|qed|large|Large|LARGE|huge|Huge|small|normalsize|bf|it|rm|sf|tt"
+    r"|color\{\w*\}|hspace\*?\{[^{}]*\}|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\*?\{[^{}]*\})(?![A-Za-z])|(?<!\\)\\[()\[\]]|\$"
 )
 _SPACES = re.compile(
     r"(?:(?<!\\)\\[;: ]|\\(?:quad|qquad|thinspace|enspace|space)(?![A-Za-z])|(?<!\\)\\$|[~\s]|(?<!\\)\\\n)+"
@@ -82,22 +83,31 @@ _TIGHT = re.compile(r"(?<!\\)\\[!,]")
 _REPEATING = re.compile(r"(?<!\d)(\d{0,30})\.(\d{0,30})(?:\\(?:overline|bar|dot)\{(\d+)\}|\((\d+)\))")
 _ELLIPSIS = re.compile(r"(?<!\d)(\d{0,30})\.(\d{0,30}?)(\d{1,6}?)\3{2,}\d{0,5}(?:\.{3}|\\[lc]?dots)")
 _BRACE = re.compile(r"\\\\.|[{}]", re.DOTALL)
-_MARKS = " \t\n*`\"'"
+_MARKS = ' \t\n*`"'
+_SHOUTED = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}!$")
+_TIMES = re.compile(r"(?<=\d)\s*[x×]\s*(?=10\s*\^)")
+_UNION = re.compile(r"(?<=[)\]}])\s*U\s*(?=[(\[\\{])")
+_LEADING = re.compile(r"^(?:\\(?:implies|Rightarrow|therefore|Longrightarrow|to)(?![A-Za-z])|\\\\|&\s*=|&)\s*")
+_SYSTEM = re.compile(r"\\begin\{(aligned|align\*?|split|gathered|equation\*?)\}(.*)\\end\{\1\}", re.DOTALL)
 
 
 def unwrap(text: str) -> str:
     """Without the Markdown marks and quotation marks around an answer, and the full stop after it."""
-    text = text.strip(_MARKS)
+    text = _unquoted(text.strip(_MARKS))
     while _ends_a_sentence(text):
-        text = text[:-1].rstrip(_MARKS)
+        text = _unquoted(text[:-1].rstrip(_MARKS))
     return text
 
 
+def _unquoted(text: str) -> str:
+    return text[1:-1].strip() if len(text) > 2 and text[0] == text[-1] == "'" else text
+
+
 def _ends_a_sentence(text: str) -> bool:
-    r"""Not where the mark belongs to TeX (`\,`), to an ellipsis, or to a number, after which `!` is a factorial."""
+    r"""Not where the mark belongs to TeX (`\\,`), to an ellipsis, or to a number or name: `n!` is a factorial."""
     if not text or text.endswith(("...", r"\!", r"\,", r"\;", r"\:")):
         return False
-    return text[-1] in ".,;:。，" or (text[-1] == "!" and text[-2:-1].isalpha())
+    return text[-1] in ".,;:。，" or (text[-1] == "!" and _SHOUTED.search(text) is not None)
 
 
 def tidy(text: str) -> str:
@@ -109,6 +119,7 @@ def tidy(text: str) -> str:
         text = _SEPARATOR.sub("", text)
         text = _TIGHT.sub(" ", text) if r"\," in text else text.replace(r"\!", "")
         text = _NOISE.sub(" ", text).replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&")
+        text = _TIMES.sub(r"\\times ", text) if "^" in text else text
         text = text.replace(r"\degree", r"^\circ ").replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
         if "overline" in text or "dot" in text or r"\bar" in text:
             text = _ELLIPSIS.sub(_ellipsis, _REPEATING.sub(_repeating, text))
@@ -118,7 +129,13 @@ def tidy(text: str) -> str:
         text = _SEPARATOR.sub("", text)
     else:
         text = _SEPARATOR.sub("", text)
-    return unwrap(_SPACES.sub(" ", text))
+    text = _SPACES.sub(" ", text).strip()
+    if "\\" in text or "U" in text:
+        text = _UNION.sub(r"\\cup ", text).replace(r"\backslash", r"\setminus").replace(r"\bigcup", r"\cup")
+        if (system := _SYSTEM.fullmatch(text)) is not None and r"\\" not in system[2]:
+            text = system[2].replace("&", "").strip()
+        text = _LEADING.sub("", text).removesuffix(r"\\")
+    return unwrap(text)
 
 
 def closing_brace(text: str, start: int, end: int) -> int:

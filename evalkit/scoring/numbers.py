@@ -15,7 +15,7 @@ MAX_DIGITS = 400
 _INTEGER = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 _PLAIN = re.compile(rf"([+-]?) ?({_INTEGER}(?:\.\d*)?|\.\d+)(?:\s*/\s*({_INTEGER}))?")
 _IN_TEXT = re.compile(rf"(?<![A-Za-z0-9_.])(?:(?<![\d)])[-+])?(?:{_INTEGER}(?:\.\d+)?|\.\d+)(?:/\d+)?(?![\d/])")
-_EUROPEAN = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+,(?:\d{1,2}|\d{4,}))")
+_EUROPEAN = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3}){2,}|\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,}))")
 _DIGITS = re.compile(r"\d")
 _GLUED = re.compile(r"\d([A-Za-z]{1,3})(?![^\W\d_])")
 _FACTOR = re.compile(r"\d\s+([A-Za-z])(?![^\W\d_]|\.)")
@@ -44,7 +44,7 @@ CHANGES = frozenset(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh eighth eighths ninth "
     "tenth tenths hundredth hundredths thousandth thousandths plus minus over divided times mod modulo squared cubed "
     "factorial root remainder than pi negative sqrt log hundreds thousands millions billions dozens not or and to "
-    "between from twice double triple".split()
+    "between from twice double triple least most".split()
 )
 """Words that make another number of the number beside them, or say that it is not one number."""
 
@@ -97,7 +97,7 @@ def only_number(phrase: str) -> Fraction | None:
     words = re.findall(r"[a-z]+", phrase.lower())
     if not _DIGITS.search(phrase):
         return number_in_words(words)
-    numbers = {plain_number(n) for n in _IN_TEXT.findall(phrase)}
+    numbers = [plain_number(n) for n in _IN_TEXT.findall(phrase)]
     if len(numbers) != 1 or not CHANGES.isdisjoint(words):
         return None
     # Every digit must belong to that number: `4210_7` and `2x3` are others.

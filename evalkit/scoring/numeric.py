@@ -13,9 +13,9 @@ from fractions import Fraction
 
 from evalkit.errors import UsageError
 from evalkit.scoring import extract
+from evalkit.scoring.equivalence import exact_value
 from evalkit.scoring.exact import accepted
 from evalkit.scoring.grade import Judged, grade
-from evalkit.scoring.numbers import plain_number
 from evalkit.types import Generation, Item, Json, Score
 
 _MAX_ANSWER = 2_000
@@ -89,7 +89,7 @@ def close(wanted: Fraction, given: Fraction, relative: Fraction, absolute: Fract
 def number_in(text: str) -> Fraction | None:
     """The one number that a short text holds; None if there is none, or several that differ."""
     text = text[:_MAX_ANSWER].translate(_MINUS)
-    whole = plain_number(text)
+    whole = exact_value(text)
     if whole is not None:
         return whole
     result = re.split(r"=|≈|\\approx\b", text)[-1]

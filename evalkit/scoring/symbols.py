@@ -51,7 +51,7 @@ SYMBOL_COMMANDS = frozenset(
 RELATIONS = {
     "=": "=", "==": "=", ":=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", r"\le": "<=", r"\leq": "<=",
     r"\leqslant": "<=", r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=", r"\ne": "!=", r"\neq": "!=", r"\lt": "<",
-    r"\gt": ">", r"\in": "in", r"\equiv": "equiv", r"\approx": "=", r"\to": "to", r"\sim": "sim", r"\subset": "subset",
+    r"\gt": ">", r"\in": "in", r"\equiv": "equiv", r"\approx": "~", r"\to": "to", r"\sim": "sim", r"\subset": "subset",
     r"\mapsto": "to", r"\implies": "to", r"\cong": "sim", r"\Rightarrow": "to", r"\rightarrow": "to",
 }  # fmt: skip
 CLOSING = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", "|": "|", r"\langle": r"\rangle", r"\lfloor": r"\rfloor",
@@ -61,7 +61,7 @@ JOINS = frozenset(["and", "or"])
 STOPS = frozenset([None, ")", "]", "}", r"\}", "|", ",", ";", "&", r"\\", r"\rangle", r"\rfloor", r"\rceil", r"\rvert",
                     r"\end", r"\cup", r"\cap", r"\setminus", "+", "-", r"\pm", r"\mp", "*", "/", r"\cdot", r"\times",
                     r"\div", ":", "^", "_", "!", "%", "'", r"\pmod", r"\bmod", r"\mod", r"\lor", r"\land", r"\mid",
-                    r"\colon", "**", r"\rbrace", r"\rVert", r"\|", r"\rbrack", r"\ast", *RELATIONS,
+                    r"\colon", "**", r"\rbrace", r"\rVert", r"\|", r"\rbrack", r"\ast", r"\choose", r"\over", *RELATIONS,
                     *JOINS])  # fmt: skip
 MATRICES = {"pmatrix", "bmatrix", "matrix", "smallmatrix", "array", "Bmatrix"}
 

@@ -23,7 +23,8 @@ _SYMBOLS = {
     "dollar": "dollar", "cent": "cent", "usd": "dollar", "euro": "euro", "degree": "degree",
 }  # fmt: skip
 """Units that are told apart where target and answer both name one."""
-_LAST = re.compile(r"(?P<word>[A-Za-z]+)\.?(?:\s*\^\s*\{?\s*-?\d\s*\}?|\d(?![\d.]))?$")
+_LAST = re.compile(r"(?P<word>[A-Za-z]+)\.?(?P<power>\s*\^\s*\{?\s*-?\d\s*\}?|\d(?![\d.]))?$")
+_LETTERS = re.compile(r"(?<!\\)(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])|(?<![A-Za-z\\])(?!sqrt|frac)[A-Za-z]{2,}")
 _LEADING = re.compile(
     r"^(?:(?:approximately|approx\.?|about|around|roughly|nearly|exactly|only|just|a total of|total|is|are|US|USD"
     r"|Rs\.?|RM|HK|\\approx|\\sim|≈|=|:|[€£¥₹₽])\s*)+",
@@ -32,7 +33,11 @@ _LEADING = re.compile(
 _NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=[\d\\(])", re.IGNORECASE)
 _PERCENT = re.compile(r"\s*(?:%|percent|per cent|percentage points?|pct)\.?$", re.IGNORECASE)
 _DEGREES = re.compile(r"\s*(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*(?:[CFK]\b|Celsius|Fahrenheit)?)$")
-_PARENTHESIS = re.compile(r"(?<=[\w}%)])\s+\((?:[^()=\d]*|[^()=]*[A-Za-z]{3,}[^()=]*)\)$")
+_PARENTHESIS = re.compile(r"(?<=[\w}%)])\s\(([A-Za-z0-9 ,.%$'=/-]{1,80})\)$")
+_WORD = re.compile(r"[A-Za-z]{3,}")
+_PLAIN = re.compile(r"-?[\d.,/ ]*\d|-?\\frac\{\d+\}\{\d+\}")
+_GLUED = frozenset("mgshLl")
+_SIZES = frozenset(["square", "cubic", "sq", "cu", "unit", "units"])
 _KEPT = FUNCTIONS | {"pi", "infty", "inf", "infinity", "i", "e", "x", "y", "n"}
 _MAX_WORDS = 10
 
@@ -51,7 +56,11 @@ class Measured:
 
 def measured(text: str) -> Measured:
     """Split a `notation.tidy` text into a value and its unit."""
-    body = _NEGATIVE.sub("-", _PARENTHESIS.sub("", _LEADING.sub("", text))).strip()
+    body = _LEADING.sub("", text)
+    remark = _PARENTHESIS.search(body)
+    if remark is not None and _WORD.search(remark[1]):
+        body = body[: remark.start()]
+    body = _NEGATIVE.sub("-", body).strip()
     bare = _DEGREES.sub("", body)
     if bare != body and bare:
         return Measured(bare, "degree")
@@ -70,29 +79,45 @@ def other_unit(one: Measured, two: Measured) -> bool:
 
 
 def _without_words(text: str) -> Measured | None:
-    rest, words = text, list[str]()
+    rest, words, letters = text, list[str](), False
     while len(words) < _MAX_WORDS and (found := _LAST.search(rest[-60:])) is not None:
         start = len(rest) - len(rest[-60:]) + found.start()
         word = found["word"]
-        if start and rest[start - 1] == "\\":
+        if start and rest[start - 1] in "\\_^{":
             break
-        if (len(word) == 1 or word in _KEPT) and word not in SHORT_UNITS and word not in ("a", "A"):
+        if (len(word) == 1 or word in _KEPT) and word not in SHORT_UNITS and not (word in ("a", "A") and words):
             break
+        before = rest[:start].rstrip()
+        glued = before == rest[:start]
+        if glued and before[-1:].isalnum() and (len(word) == 1 or word not in SHORT_UNITS) and len(word) < 4:
+            if not (len(word) == 1 and word in _GLUED and not found["power"]):
+                break
+        letters |= len(word) == 1
         words.insert(0, word)
-        rest = rest[:start].rstrip()
-        rest = rest.removesuffix("/").removesuffix("-").removesuffix(r"\cdot").removesuffix(",").rstrip()
-    if not words or not rest or rest[-1] in "=(<>+*^_":
+        rest = before
+        if rest.endswith(("/", r"\cdot")) or (rest.endswith("-") and glued):
+            shorter = rest.removesuffix("/").removesuffix("-").removesuffix(r"\cdot").rstrip()
+            if not shorter[-1:].isalpha() or "\\" in shorter[-12:]:
+                return None
+            rest = shorter
+    return _as_unit(rest, words, letters)
+
+
+def _as_unit(rest: str, words: list[str], letters: bool) -> Measured | None:
+    """What the words after a value are, if they are its unit."""
+    if not words or not rest or rest[-1] in "=(<>+*^_,-/":
+        return None
+    if _LETTERS.search(rest) and (letters or not any(w.lower() in _SYMBOLS or w.lower() in _SIZES for w in words)):
+        return None  # after variables only what can be nothing else is a unit
+    if letters and not _PLAIN.fullmatch(rest):
         return None
     lowered = [w.lower() for w in words]
-    glued = text[len(rest) : len(rest) + 1].isalpha()
-    if glued and (words[0] not in SHORT_UNITS or words[0].isupper()) and len(words[0]) < 4:
-        return None
     scale = 1
     if lowered[0] in SCALES:
         scale, lowered = SCALES[lowered[0]], lowered[1:]
     if not CHANGES.isdisjoint(lowered) or not SCALES.keys().isdisjoint(lowered):
         return None
     unit = lowered[0] if lowered else ""
-    if unit in ("square", "cubic", "sq", "cu") and len(lowered) > 1:
+    if unit in _SIZES and len(lowered) > 1:
         unit = lowered[1]
     return Measured(rest, unit if unit in _SYMBOLS else unit.removesuffix("s"), scale=scale)

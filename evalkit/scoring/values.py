@@ -126,44 +126,71 @@ def _collect(node: Any, found: set[str]) -> None:
             _collect(arg, found)
 
 
-def points(names: frozenset[str]) -> list[dict[str, Fraction]]:
-    """Where expressions in these variables are compared: three points, one of them with negative numbers."""
+def points(names: frozenset[str], whole: bool = False) -> list[dict[str, Fraction]]:
+    """Where expressions in these variables are compared: above, within and below what changes their form.
+
+    `whole` gives natural numbers, of both parities and in both orders of size.
+    """
     ordered = sorted(names)
     if not ordered:
         return [{}]
-    if len(ordered) > 12:
+    if len(ordered) > 10:
         raise NoValue("too many variables")
+    if whole:
+        return [dict(zip(ordered, map(Fraction, values), strict=False)) for values in _WHOLE]
     return [
-        {
-            name: Fraction(_PRIMES[2 * i + 3 + shift], _PRIMES[i + 2 + 2 * shift]) * sign
-            for i, name in enumerate(ordered)
-        }
-        for shift, sign in ((0, 1), (1, 1), (2, -1))
+        {name: sign * Fraction(_PRIMES[i + above], _PRIMES[i + below]) for i, name in enumerate(ordered)}
+        for above, below, sign in _RATIOS
     ]
+
+
+_WHOLE = ((7, 3, 5, 2, 11, 4, 13, 6, 9, 8), (4, 9, 6, 10, 3, 12, 5, 8, 7, 11), (10, 4, 8, 3, 9, 5, 12, 6, 7, 2),
+          (3, 8, 2, 12, 4, 15, 6, 20, 5, 10))  # fmt: skip
+_RATIOS = ((8, 2, 1), (1, 7, 1), (7, 2, -1))
+_DISCRETE = frozenset(["factorial", "binomial", "mod"])
+
+
+def _discrete(node: Any) -> bool:
+    """Whether it is about whole numbers: factorials, floors, powers of a negative number."""
+    if isinstance(node, tuple):
+        return any(_discrete(arg) for arg in node)
+    if not isinstance(node, Node):
+        return False
+    if node.op in _DISCRETE or (node.op == "call" and node.args[0] in ("floor", "ceil", "gcd", "lcm")):
+        return True
+    if node.op == "^" and node.args[0].op == "neg" and symbols(node.args[1]):
+        return True
+    return any(_discrete(arg) for arg in node.args)
 
 
 def same(left: Node, right: Node) -> bool:
     """Whether both stand for the same value wherever they are tried; raises `NoValue` if that cannot be told."""
-    told = confirmed = False
-    for env in points(symbols(left) | symbols(right)):
+    if left == right:
+        return True
+    names = symbols(left) | symbols(right)
+    told, confirmed = 0, False
+    every = points(names, whole=_discrete(left) or _discrete(right))
+    for env in every:
         try:
             a, b = value(left, env), value(right, env)
-        except NoValue:
+            if env and isinstance(a, complex) != isinstance(b, complex):
+                continue  # outside of what one of them is defined for
+            if isinstance(a, Fraction) and isinstance(b, Fraction):
+                agree = a == b
+            else:
+                agree = _agree(a, b, _CLOSE)
+                if agree and not confirmed and not _infinite(a):
+                    agree = _agree(_precisely(left, env), _precisely(right, env), 1e-30)
+                    confirmed = True  # fifty digits at one point are enough
+        except (NoValue, OverflowError):
             continue
-        if env and isinstance(a, complex) != isinstance(b, complex):
-            continue  # outside of what one of them is defined for
-        if isinstance(a, Fraction) and isinstance(b, Fraction):
-            if a != b:
-                return False
-        elif not _agree(a, b, _CLOSE):
+        if not agree:
+            if told > 1 and isinstance(a, complex):
+                continue  # another branch of the same root
             return False
-        elif not confirmed and not _infinite(a):
-            if not _agree(_precisely(left, env), _precisely(right, env), 1e-30):
-                return False
-            confirmed = True  # fifty digits at one point are enough
-        told = True
-    if not told:
-        raise NoValue("no point at which both have a value")
+        told += 1
+    if told < min(2, len(every)):
+        raise NoValue("too few points at which both have a value")
     return True
 
 
