@@ -26,7 +26,8 @@ _IS = (
 )
 _AFTER = re.compile(
     r"\w{0,4}[*_]{0,3}(?:[ \t]*\([^()\n]{0,40}\))?(?:[ \t]+[^\s.,;:：=!?$\\]{1,20}){0,8}?"
-    rf"[*_]{{0,3}}[ \t]*(?:[:：]|→|->|—|–|(?<=\s)-(?=\s)|(?:(?<![A-Za-z])(?:{_IS})(?![A-Za-z]))[*_]{{0,3}}\s*[:：]?)[*_]{{0,3}}[ \t]*",
+    rf"[*_]{{0,3}}[ \t]*(?:[:：]|→|->|—|–|(?<=\s)-(?=\s)"
+    rf"|(?:(?<![A-Za-z])(?:{_IS})(?![A-Za-z]))[*_]{{0,3}}\s*[:：]?)[*_]{{0,3}}[ \t]*",
     re.IGNORECASE,
 )
 _BESIDE = re.compile(r"[^\d\s.,;:。\n]{0,6}\s*(?=[-−$€£¥\\(]{0,3}\d)")
@@ -39,18 +40,21 @@ _FILLER = re.compile(
     re.IGNORECASE,
 )
 _NO_ANSWER = re.compile(
-    r"(?:not|wrong|incorrect|correct|unclear|unknown|required|needed|here|above|below|as follows|rounded|in terms of|the (?:sum|number|product|difference|total|value|result) of)\b",
+    r"(?:not|wrong|incorrect|correct|unclear|unknown|required|needed|here|above|below|as follows|rounded"
+    r"|in terms of|the (?:sum|number|product|difference|total|value|result) of)\b",
     re.IGNORECASE,
 )
 _UNIT_ONLY = re.compile(r"in [a-z]+\W*(?:\n|$)")
 _NEGATED = re.compile(r"\b(?:not|never|cannot)\b|n(?:'|’)t\b", re.IGNORECASE)
 _BEFORE = re.compile(
-    r"(?:\b(?:(?:thought|think|guess|guessed|assumed|assume)(?: that)? (?:the|my)|this|your|that|an|to|step[- ]by[- ]step|paso a paso|étape par étape)|schritt[- ]?für[- ]?schritt-?|దశలవారీగా"
+    r"(?:\b(?:(?:thought|think|guess|guessed|assumed|assume)(?: that)? (?:the|my)|this|your|that|an|to"
+    r"|step[- ]by[- ]step|paso a paso|étape par étape)|schritt[- ]?für[- ]?schritt-?|దశలవారీగా"
     r"|ধাপে ধাপে|ทีละขั้นตอน|ステップごとの|ステップバイステップの|逐步|分步|шаг за шагом|hatua kwa hatua)\s*[*_]*$",
     re.IGNORECASE,
 )
 _RETRACTED = re.compile(
-    r"(?:\b(?:wait|actually|correction|scratch that|i made an? (?:mistake|error)|let me re(?:do|check|calculate|consider))\b|[?]\s*No\b)"
+    r"(?:\b(?:wait|actually|correction|scratch that|i made an? (?:mistake|error)|let me re(?:do|check|calculate"
+    r"|consider))\b|[?]\s*No\b)"
     r"[^\n]{0,400}?\d",
     re.IGNORECASE,
 )

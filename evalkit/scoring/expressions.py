@@ -13,6 +13,7 @@ from evalkit.scoring.symbols import (
     FUNCTIONS,
     INFINITY,
     JOINS,
+    LIMITS,
     MATRICES,
     MAX_DEPTH,
     RELATIONS,
@@ -20,6 +21,7 @@ from evalkit.scoring.symbols import (
     SYMBOL_COMMANDS,
     Node,
     NotRead,
+    grouped,
     number,
     read_number,
     tokens,
@@ -79,13 +81,15 @@ class _Reader:
             joint = self.take()
             if joint in (",", ";") and self.peek() in JOINS:
                 joint = self.take()
-            if self.peek() is None:
+            if self.peek() in (None, "&", r"\\", r"\end"):
                 break
             joints.add(joint)
             items.append(self.relation())
         if len(items) == 1:
             return items[0]
-        return Node("both" if joints <= {"and", r"\land"} else "list", tuple(items))
+        limits = all(item.op == "relation" and LIMITS & set(item.args[1::2]) for item in items)
+        together = {"and", r"\land", ",", ";"} if limits else {"and", r"\land"}
+        return Node("both" if joints <= together else "list", tuple(items))
 
     def relation(self) -> Node:
         parts: list[Any] = [self.union()]
@@ -125,7 +129,7 @@ class _Reader:
             elif op in ("/", r"\div"):
                 self.at += 1
                 found = Node("/", (found, self.unary()))
-            elif op == ":":
+            elif op in (":", r"\colon"):
                 self.at += 1
                 found = Node("ratio", (*(found.args if found.op == "ratio" else (found,)), self.unary()))
             elif op in (r"\pmod", r"\bmod", r"\mod"):
@@ -221,12 +225,7 @@ class _Reader:
     def group(self) -> Node:
         r"""`{...}`, also `{n \choose k}` and `{a \over b}`."""
         self.expect("{")
-        found = self.listed()
-        if self.peek() in (r"\choose", r"\over"):
-            op = "binomial" if self.take() == r"\choose" else "/"
-            found = Node(op, (found, self.listed()))
-        self.expect("}")
-        return found
+        return self._bracketed("{")
 
     def argument(self) -> Node:
         r"""An argument of a command: a group, or one token; of `\frac12` the digits are two arguments."""
@@ -252,6 +251,9 @@ class _Reader:
             self.depth -= 1
             return Node("group", (opening, closing))
         inner = self.listed()
+        if opening == "{" and self.peek() in (r"\choose", r"\over"):
+            op = "binomial" if self.take() == r"\choose" else "/"
+            inner = Node(op, (inner, self.listed()))
         condition = self._condition(opening)
         found = self.peek()
         wrong_half = found in (")", "]") and closing in (")", "]") and inner.op == "list" and len(inner.args) == 2
@@ -261,7 +263,7 @@ class _Reader:
         self.depth -= 1
         if condition is not None:
             return condition
-        return _grouped(opening, found or "", inner)
+        return grouped(opening, found or "", inner)
 
     def _condition(self, opening: str) -> Node | None:
         r"""What stands after the bar of `\{x | x > 2\}`."""
@@ -384,7 +386,7 @@ class _Reader:
                 break
             if self.accept(r"\\"):
                 rows.append([])
-            elif not self.accept("&"):
+            elif not self.accept("&", "if", "when", "for", "where", "otherwise"):
                 rows[-1].append(self.listed())
         self.expect("{")
         self.take()
@@ -394,23 +396,3 @@ class _Reader:
             lines = (row[0] if len(row) == 1 else Node("group", ("(", ")", *row)) for row in kept)
             return Node("list", tuple(lines))
         return Node("determinant" if name == "vmatrix" else "matrix", kept)
-
-
-def _grouped(opening: str, closing: str, inner: Node) -> Node:
-    if opening in ("|", r"\lvert"):
-        return Node("call", ("abs", inner, None))
-    if opening == r"\lfloor":
-        return Node("call", ("floor", inner, None))
-    if opening == r"\lceil":
-        return Node("call", ("ceil", inner, None))
-    if opening == r"\lbrace":
-        opening, closing = r"\{", r"\}"
-    if opening == "{" or (opening == "[" and inner.op == "matrix"):
-        return inner
-    if inner.op == "list":
-        if opening == r"\langle":
-            opening, closing = "(", ")"
-        return Node("group", (opening, closing, *inner.args))
-    if opening == "(" or (opening == "[" and inner.op not in ("number", "symbol", "word")):
-        return inner
-    return Node("group", (opening, closing, inner))

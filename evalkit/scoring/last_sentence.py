@@ -18,25 +18,31 @@ _PROGRAM = re.compile(r"```(?:python|py|cpp|c|java|javascript|sympy)\b[^`]*(?:``
 _CODE_LINE = re.compile(
     r"\s*(?:def |return\b|import |from \w+ import|print\(|for \w+ in |while |[a-z_]\w*\s*=\s*[a-z_]\w*\s*[-+*/(])"
 )
-_MARKUP = re.compile(r"(?:[*_`~\s]|-{3,}|</?[a-z]{1,12}>)+$")
+_MARKUP = re.compile(r"(?:[*_`~\s]|</?[a-z]{1,12}>)+$")
+_RULE = re.compile(r"\n[ \t]*[-*_]{3,}[ \t]*$")
 _BREAKS_OFF = re.compile(
     r"(?:[-+*/=<>,(\[{:&\\]|\b(?:the|a|an|of|is|are|and|or|to|by|with|that|for|in|we|so|then|which))\s*$"
 )
 _CLOSER = re.compile(
     r"\bhope\b|let me know|feel free|any (?:further|other|more)?\s*question|happy to help|please note|good luck|\bthank"
-    r"|^\W*(?:note\b|notice|testing|(?:double[- ]?)?check|(?:to |we can |let'?s )?verif|equality (?:occurs|holds)|this (?:matches"
+    r"|^\W*(?:note\b|notice|testing|(?:double[- ]?)?check|(?:to |we can |let'?s )?verif|equality (?:occurs|holds)"
+    r"|this (?:matches"
     r"|confirms|agrees|assumes|means that we)|source\b|the answer is (?:rounded|in\b)|\(.*\)\W*$)",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r"\n\W*(?:break ?down|explanation|here(?:'|’)?s (?:how|the|why)|(?:double[- ]?)?check|verification|to verify|details"
+    r"\n\W*(?:break ?down|explanation|here(?:'|’)?s (?:how|the|why)|(?:double[- ]?)?check|verification|to verify"
+    r"|details"
     r"|justification|note)\b[^\n]{0,20}[:：\n]",
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(
-    r"cannot (?:be )?(?:determine|answer|solve|calculate)|can(?:'|’)t (?:be )?(?:determine|answer|tell|help)|not enough information|(?:isn|is)(?:'|’)?t"
-    r" enough information|insufficient information|it depends\b|please provide|would need (?:more|to know)|impossible to"
-    r" (?:determine|say)|es tut mir leid|lo siento|je suis désolé|\bas an ai\b|\bis (?:unknown|unclear)\b|it(?:'|’)s unclear|对不起|抱歉",
+    r"cannot (?:be )?(?:determine|answer|solve|calculate)|can(?:'|’)t (?:be )?(?:determine|answer|tell|help)"
+    r"|not enough information|(?:isn|is)(?:'|’)?t"
+    r" enough information|insufficient information|it depends\b|please provide|would need (?:more|to know)"
+    r"|impossible to"
+    r" (?:determine|say)|es tut mir leid|lo siento|je suis désolé|\bas an ai\b|\bis (?:unknown|unclear)\b|it(?:'"
+    r"|’)s unclear|对不起|抱歉",
     re.IGNORECASE,
 )
 _GIVEN = frozenset(
@@ -59,12 +65,17 @@ _TURN = re.compile(
     re.IGNORECASE,
 )
 _WHICH = re.compile(r",? which (?:is|equals|means|gives(?: us)?)\b", re.IGNORECASE)
-_REASON = re.compile(r",?\s+(?:because|since)\s.*$", re.IGNORECASE)
+_REASON = re.compile(
+    r",?\s+(?:because|since|(?:which is |is )?(?:attained|achieved|obtained|reached)(?: at| when| for| if)?"
+    r"|occurring)\s.*$",
+    re.IGNORECASE | re.DOTALL,
+)
 _GLOSS = re.compile(r"\s*\([^()]*\d[^()]*\)")
 _JOINED = re.compile(r"\s*(?:or|to|and|–)\s+(?=[-$€£\d])", re.IGNORECASE)
 _EITHER = re.compile(r"\b(?:either|between)\b", re.IGNORECASE)
 _COPULA = re.compile(
-    r"(?:\b(?:is|are|was|were|equals?|be|being|total(?:s|ed)?|comes? to|amounts? to|(?:total|sum|profit|average|cost|score) of"
+    r"(?:\b(?:is|are|was|were|equals?|be|being|total(?:s|ed)?|comes? to|amounts? to|(?:total|sum|profit|average"
+    r"|cost|score) of"
     r"|ist|sind|beträgt|es|son|est|sont|kuwa|ni|составляет|равен|равно|makes|earns|has|have|needs?)\s+(?:[a-z]+\s+){0,2}?"
     r"|(?:一共|总共|共|合計|全部で|是|为|為|は|สูง|ทั้งหมด|รวม)\s?)(?=[-−*]{0,2}[$€£¥\\(]*\d)",
     re.IGNORECASE,
@@ -72,6 +83,7 @@ _COPULA = re.compile(
 _OF = re.compile(r"\bof\s+$", re.IGNORECASE)
 _TOTAL = re.compile(r"\s*(?:\w+\s+){0,2}(?:in all|in total|altogether|total)\b", re.IGNORECASE)
 _IS_WORD = re.compile(r"\b(?:is|are|equals|be)\s+(?=[^a-z]{0,8}[-\d(\[{a-z])", re.IGNORECASE)
+_NAMED_FORMULA = re.compile(r"\b(?:is|are|be)\s+([a-zA-Z](?:\([a-z]\))? ?= ?[^=]*[a-z]\b[^A-Za-z=]*)$")
 _PROSE_WORD = re.compile(r"(?!sqrt|sin|cos|tan|log|and)[A-Za-z]{3,}")
 _DELIMITER = re.compile(
     r"^(?:\$\$?|\\\(|\\\[|\\begin\{(?:align|aligned|equation|gather|gathered|split)\*?\})"
@@ -93,7 +105,7 @@ def last_value(text: str, question: str = "") -> tuple[str, bool] | None:
     tail = text[-_TAIL:].rstrip()
     if _PROGRAM.search(tail) or _UNKNOWN.search(tail[-600:]):
         return None  # whatever numbers a program or an apology holds, none is the answer
-    tail = _without_asides(tail)
+    tail = _without_asides(_RULE.sub("", tail))
     whole = not _BREAKS_OFF.search(_MARKUP.sub("", tail[-60:]))
     if "$$" in tail or "\\[" in tail or "\\begin" in tail:
         tail = FORMULA.sub(lambda m: m.group().replace("\n", " "), tail)
@@ -137,6 +149,8 @@ def value_of(sentence: str, question: str = "") -> str | None:
     said = [m for m in formulas(sentence) if len(right := right_side(m.group())) > 1 or right.isdigit()]
     if said:
         return right_side(_best_formula(sentence, said).group())
+    if (named := _NAMED_FORMULA.search(sentence)) is not None:
+        return named[1].rstrip(" .!*")
     if "=" in sentence or "≈" in sentence or "→" in sentence:
         found = _after_equals(sentence)
         if found is not None:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 
 from evalkit.errors import UsageError
 from evalkit.scoring import extract
-from evalkit.scoring.equivalence import exact_value
 from evalkit.scoring.exact import FORM_ARGS, TextForm, text_arg, text_form
 from evalkit.scoring.grade import Extracted, Judged, grade
+from evalkit.scoring.quantities import exact_value
 from evalkit.types import Generation, Item, Json, Score
 
 _MAX_LIST = 20_000

@@ -77,7 +77,7 @@ _WRAPPER = re.compile(
     r"|fbox|framebox|colorbox\{\w*\}|textcolor\{\w*\}|color\{\w*\})\s*\{"
 )
 _SEPARATOR = re.compile(
-    r"(?<=\d)(?:\{,\}|,?\\[!,]|,\\ |\\ (?!\\)|\{\\,\}|~)\s*(?=\d{3}(?!\d))|(?<=\d)\s(?=\d{3}(?:\s\d{3})*(?![\d/]))"
+    r"(?<=\d)(?:\{,\}|,?\\[!,;:]|,\\ |\\ (?!\\)|\{\\,\}|~)\s*(?=\d{3}(?!\d))|(?<=\d)\s(?=\d{3}(?:\s\d{3})*(?![\d/]))"
 )
 _TIGHT = re.compile(r"(?<!\\)\\[!,]")
 _REPEATING = re.compile(r"(?<!\d)(\d{0,30})\.(\d{0,30})(?:\\(?:overline|bar|dot)\{(\d+)\}|\((\d+)\))")
@@ -119,7 +119,6 @@ def tidy(text: str) -> str:
         text = _SEPARATOR.sub("", text)
         text = _TIGHT.sub(" ", text) if r"\," in text else text.replace(r"\!", "")
         text = _NOISE.sub(" ", text).replace(r"\%", "%").replace(r"\#", "#").replace(r"\&", "&")
-        text = _TIMES.sub(r"\\times ", text) if "^" in text else text
         text = text.replace(r"\degree", r"^\circ ").replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac")
         if "overline" in text or "dot" in text or r"\bar" in text:
             text = _ELLIPSIS.sub(_ellipsis, _REPEATING.sub(_repeating, text))
@@ -130,12 +129,16 @@ def tidy(text: str) -> str:
     else:
         text = _SEPARATOR.sub("", text)
     text = _SPACES.sub(" ", text).strip()
+    if "10" in text and "^" in text:
+        text = _TIMES.sub(r"\\times ", text)
+    if "{-}" in text:
+        text = text.replace("{-}", "-")
     if "\\" in text or "U" in text:
         text = _UNION.sub(r"\\cup ", text).replace(r"\backslash", r"\setminus").replace(r"\bigcup", r"\cup")
         if (system := _SYSTEM.fullmatch(text)) is not None and r"\\" not in system[2]:
             text = system[2].replace("&", "").strip()
-        text = _LEADING.sub("", text).removesuffix(r"\\")
-    return unwrap(text)
+        text = text.removesuffix(r"\\")
+    return unwrap(_LEADING.sub("", text) if text[:1] in ("\\", "&") else text)
 
 
 def closing_brace(text: str, start: int, end: int) -> int:

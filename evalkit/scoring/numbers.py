@@ -20,7 +20,7 @@ _DIGITS = re.compile(r"\d")
 _GLUED = re.compile(r"\d([A-Za-z]{1,3})(?![^\W\d_])")
 _FACTOR = re.compile(r"\d\s+([A-Za-z])(?![^\W\d_]|\.)")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.000)+")
-_FORMULA = re.compile(r"[*^_\\=<>+|]")
+_FORMULA = re.compile(r"\d'|[*^_\\=<>+|]")
 
 SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _UNITS = dict(
@@ -44,7 +44,7 @@ CHANGES = frozenset(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh eighth eighths ninth "
     "tenth tenths hundredth hundredths thousandth thousandths plus minus over divided times mod modulo squared cubed "
     "factorial root remainder than pi negative sqrt log hundreds thousands millions billions dozens not or and to "
-    "between from twice double triple least most".split()
+    "between from twice double triple least most under below".split()
 )
 """Words that make another number of the number beside them, or say that it is not one number."""
 
@@ -92,7 +92,11 @@ def only_number(phrase: str) -> Fraction | None:
     """The number of a phrase that names no other and no word that changes it: `18 dollars every day`."""
     if len(phrase) > MAX_DIGITS or _FORMULA.search(phrase):
         return None
-    if any(u not in SHORT_UNITS for u in _GLUED.findall(phrase) + _FACTOR.findall(phrase) if u not in ("a", "k")):
+    if any(
+        u not in SHORT_UNITS
+        for u in _GLUED.findall(phrase) + [f for f in _FACTOR.findall(phrase) if f != "a"]
+        if u != "k"
+    ):
         return None
     words = re.findall(r"[a-z]+", phrase.lower())
     if not _DIGITS.search(phrase):

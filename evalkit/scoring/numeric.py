@@ -13,9 +13,9 @@ from fractions import Fraction
 
 from evalkit.errors import UsageError
 from evalkit.scoring import extract
-from evalkit.scoring.equivalence import exact_value
 from evalkit.scoring.exact import accepted
 from evalkit.scoring.grade import Judged, grade
+from evalkit.scoring.quantities import exact_value
 from evalkit.types import Generation, Item, Json, Score
 
 _MAX_ANSWER = 2_000

@@ -15,7 +15,8 @@ FORMULA = re.compile(
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*|__([^_\n]{1,200})__")
 NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.,^])[-−–]?(?:[$€£¥₹]|\\\$)?\s?"
-    r"(?:\d{1,2}:\d\d(?!\d)|\d+ (?:hours?|hrs?)(?:,| and|, and)? \d+ min(?:utes?)?\b|\d+ \d{1,3}/\d{1,3}|(?:\d{1,3}(?:(?:,|\{,\}|[  ])\d{3})+(?!\d)|\d+(?:,\d{1,2}(?![\d)]))?)"
+    r"(?:\d{1,2}:\d\d(?!\d)|\d+ (?:hours?|hrs?)(?:,| and|, and)? \d+ min(?:utes?)?\b|\d+ \d{1,3}/\d{1,3}"
+    r"|(?:\d{1,3}(?:(?:,|\{,\}|[  ])\d{3})+(?!\d)|\d+(?:,\d{1,2}(?![\d)]))?)"
     r"(?:\.\d+)?(?:/\d+)?(?![\d_]))(?:[½¼¾⅓⅔]|[kKM](?![A-Za-z])|\s?%|\s(?:hundred|thousand|million|billion|trillion|dozen)\b)?"
     r"|(?<![A-Za-z0-9_.])[-−]?\.\d+"
 )
@@ -31,8 +32,10 @@ _ENDED = re.compile(
     r"<\|(?:im_end|im_start|eot_id|end|return|endoftext|end_of_text|start_header_id|eom_id)\|>|</s>|<end_of_turn>|<eos>"
 )
 _FINAL_CHANNEL = "<|channel|>final<|message|>"
-_ANOTHER = ("\nQuestion", "\nQ:", "\nProblem", "\n## Problem", "\n### Problem", "\n**Problem", "\n**Question", "\nUser:",
-            "\nHuman:", "\n### Instruction", "\n## Question", "\nExample", "\n### Question", "\nExercise", "\n### User")  # fmt: skip
+_ANOTHER = (
+    "\nQuestion", "\nQ:", "\nProblem", "\n## Problem", "\n### Problem", "\n**Problem", "\n**Question", "\nUser:",
+    "\nHuman:", "\n### Instruction", "\n## Question", "\nExample", "\n### Question", "\nExercise", "\n### User",
+)  # fmt: skip
 _ANOTHER_LINE = re.compile(
     r"\n[#*\s]*(?:Question|Q|Problem|User|Human|Instruction|Example|Exercise)\b[^\n]{0,20}?[:\n*]"
 )

@@ -61,8 +61,10 @@ JOINS = frozenset(["and", "or"])
 STOPS = frozenset([None, ")", "]", "}", r"\}", "|", ",", ";", "&", r"\\", r"\rangle", r"\rfloor", r"\rceil", r"\rvert",
                     r"\end", r"\cup", r"\cap", r"\setminus", "+", "-", r"\pm", r"\mp", "*", "/", r"\cdot", r"\times",
                     r"\div", ":", "^", "_", "!", "%", "'", r"\pmod", r"\bmod", r"\mod", r"\lor", r"\land", r"\mid",
-                    r"\colon", "**", r"\rbrace", r"\rVert", r"\|", r"\rbrack", r"\ast", r"\choose", r"\over", *RELATIONS,
+                    r"\colon", "**", r"\rbrace", r"\rVert", r"\|", r"\rbrack", r"\ast", r"\choose", r"\over",
+                    *RELATIONS,
                     *JOINS])  # fmt: skip
+LIMITS = frozenset(["<", ">", "<=", ">=", "!="])
 MATRICES = {"pmatrix", "bmatrix", "matrix", "smallmatrix", "array", "Bmatrix"}
 
 
@@ -99,3 +101,24 @@ def read_number(text: str) -> Node:
             raise NotRead("the exponent is too large")
         return Node("number", (Fraction(digits) * Fraction(10) ** int(exponent),))
     return Node("number", (Fraction(int(text) if text.isdigit() else text.rstrip(".")),))
+
+
+def grouped(opening: str, closing: str, inner: Node) -> Node:
+    """What brackets around something make of it: a tuple, an interval, a set, an absolute value, or nothing."""
+    if opening in ("|", r"\lvert"):
+        return Node("call", ("abs", inner, None))
+    if opening == r"\lfloor":
+        return Node("call", ("floor", inner, None))
+    if opening == r"\lceil":
+        return Node("call", ("ceil", inner, None))
+    if opening == r"\lbrace":
+        opening, closing = r"\{", r"\}"
+    if opening == "{" or (opening == "[" and inner.op == "matrix"):
+        return inner
+    if inner.op == "list":
+        if opening == r"\langle":
+            opening, closing = "(", ")"
+        return Node("group", (opening, closing, *inner.args))
+    if opening == "(" or (opening == "[" and inner.op not in ("number", "symbol", "word")):
+        return inner
+    return Node("group", (opening, closing, inner))

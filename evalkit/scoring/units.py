@@ -31,12 +31,17 @@ _LEADING = re.compile(
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(r"^(?:negative|minus)\s+(?=[\d\\(])", re.IGNORECASE)
+_ANGLE = re.compile(r"sin|cos|tan|cot|sec|csc|cis")
 _PERCENT = re.compile(r"\s*(?:%|percent|per cent|percentage points?|pct)\.?$", re.IGNORECASE)
-_DEGREES = re.compile(r"\s*(?:\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*(?:[CFK]\b|Celsius|Fahrenheit)?)$")
+_DEGREES = re.compile(r"\s*(?:\^\s*(?:\{\s*(?:\\circ|o)\s*\}|\\circ|o(?![a-z]))\s*(?:[CFK]\b|Celsius|Fahrenheit)?)$")
 _PARENTHESIS = re.compile(r"(?<=[\w}%)])\s\(([A-Za-z0-9 ,.%$'=/-]{1,80})\)$")
 _WORD = re.compile(r"[A-Za-z]{3,}")
-_PLAIN = re.compile(r"-?[\d.,/ ]*\d|-?\\frac\{\d+\}\{\d+\}")
+_NAMED = re.compile(r"^[A-Za-z](?:_\w)? ?= ?")
+_PLAIN = re.compile(r"-?[\d.,/ ]*\d|-?[\d.]+ ?\\times ?10 ?\^ ?\{?-?\d+\}?|-?\\frac\{\d+\}\{\d+\}")
 _GLUED = frozenset("mgshLl")
+_SMALL = frozenset(
+    ["of", "a", "an", "per", "the", "in", "on", "at", "for", "by", "sq", "cu", "way", "day", "old", "men"]
+)
 _SIZES = frozenset(["square", "cubic", "sq", "cu", "unit", "units"])
 _KEPT = FUNCTIONS | {"pi", "infty", "inf", "infinity", "i", "e", "x", "y", "n"}
 _MAX_WORDS = 10
@@ -61,7 +66,7 @@ def measured(text: str) -> Measured:
     if remark is not None and _WORD.search(remark[1]):
         body = body[: remark.start()]
     body = _NEGATIVE.sub("-", body).strip()
-    bare = _DEGREES.sub("", body)
+    bare = _DEGREES.sub("", body) if not _ANGLE.search(body) else body
     if bare != body and bare:
         return Measured(bare, "degree")
     bare = _PERCENT.sub("", body)
@@ -82,17 +87,13 @@ def _without_words(text: str) -> Measured | None:
     rest, words, letters = text, list[str](), False
     while len(words) < _MAX_WORDS and (found := _LAST.search(rest[-60:])) is not None:
         start = len(rest) - len(rest[-60:]) + found.start()
-        word = found["word"]
-        if start and rest[start - 1] in "\\_^{":
-            break
-        if (len(word) == 1 or word in _KEPT) and word not in SHORT_UNITS and not (word in ("a", "A") and words):
-            break
-        before = rest[:start].rstrip()
+        word, before = found["word"], rest[:start].rstrip()
         glued = before == rest[:start]
-        if glued and before[-1:].isalnum() and (len(word) == 1 or word not in SHORT_UNITS) and len(word) < 4:
-            if not (len(word) == 1 and word in _GLUED and not found["power"]):
-                break
-        letters |= len(word) == 1
+        if rest[start - 1 : start] in ("\\", "_", "^", "{") or not _may_follow(word, bool(words)):
+            break
+        if glued and before[-1:].isalnum() and not _may_touch(word, bool(found["power"])):
+            break
+        letters |= len(word) == 1 or (len(word) == 3 and not _is_known(word))
         words.insert(0, word)
         rest = before
         if rest.endswith(("/", r"\cdot")) or (rest.endswith("-") and glued):
@@ -103,13 +104,34 @@ def _without_words(text: str) -> Measured | None:
     return _as_unit(rest, words, letters)
 
 
+def _is_known(word: str) -> bool:
+    return word in SHORT_UNITS or word.lower() in _SYMBOLS or word.lower() in _SMALL
+
+
+def _may_follow(word: str, before_others: bool) -> bool:
+    """Whether it can be part of a unit: one and two letters only if they are known, and never what names a number."""
+    if word in ("a", "A"):
+        return before_others
+    if word in _KEPT or len(word) < 3:
+        return word in SHORT_UNITS or (len(word) == 2 and _is_known(word))
+    return True
+
+
+def _may_touch(word: str, has_power: bool) -> bool:
+    """Whether it can stand right after a digit: `5cm`, `5m`, but not `5x`, and not `3s^2`, which is a product."""
+    if len(word) == 1:
+        return word in _GLUED and not has_power
+    return word in SHORT_UNITS or len(word) > 3
+
+
 def _as_unit(rest: str, words: list[str], letters: bool) -> Measured | None:
     """What the words after a value are, if they are its unit."""
     if not words or not rest or rest[-1] in "=(<>+*^_,-/":
         return None
-    if _LETTERS.search(rest) and (letters or not any(w.lower() in _SYMBOLS or w.lower() in _SIZES for w in words)):
+    bare = _NAMED.sub("", rest)
+    if _LETTERS.search(bare) and (letters or not any(w.lower() in _SYMBOLS or w.lower() in _SIZES for w in words)):
         return None  # after variables only what can be nothing else is a unit
-    if letters and not _PLAIN.fullmatch(rest):
+    if letters and not _PLAIN.fullmatch(bare):
         return None
     lowered = [w.lower() for w in words]
     scale = 1

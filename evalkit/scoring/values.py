@@ -146,8 +146,9 @@ def points(names: frozenset[str], whole: bool = False) -> list[dict[str, Fractio
 
 _WHOLE = ((7, 3, 5, 2, 11, 4, 13, 6, 9, 8), (4, 9, 6, 10, 3, 12, 5, 8, 7, 11), (10, 4, 8, 3, 9, 5, 12, 6, 7, 2),
           (3, 8, 2, 12, 4, 15, 6, 20, 5, 10))  # fmt: skip
-_RATIOS = ((8, 2, 1), (1, 7, 1), (7, 2, -1))
+_RATIOS = ((8, 2, 1), (1, 7, 1), (7, 2, -1), (12, 1, -1))
 _DISCRETE = frozenset(["factorial", "binomial", "mod"])
+_STEPS = frozenset(["floor", "ceil", "gcd", "lcm"])
 
 
 def _discrete(node: Any) -> bool:
@@ -156,11 +157,18 @@ def _discrete(node: Any) -> bool:
         return any(_discrete(arg) for arg in node)
     if not isinstance(node, Node):
         return False
-    if node.op in _DISCRETE or (node.op == "call" and node.args[0] in ("floor", "ceil", "gcd", "lcm")):
+    if node.op in _DISCRETE or (node.op == "call" and node.args[0] in _STEPS):
         return True
     if node.op == "^" and node.args[0].op == "neg" and symbols(node.args[1]):
         return True
     return any(_discrete(arg) for arg in node.args)
+
+
+def _rounded(node: Any) -> bool:
+    """Whether it holds a floor or a ceiling, which say nothing at whole numbers."""
+    if isinstance(node, tuple):
+        return any(_rounded(arg) for arg in node)
+    return isinstance(node, Node) and (node.args[:1] in (("floor",), ("ceil",)) or any(_rounded(a) for a in node.args))
 
 
 def same(left: Node, right: Node) -> bool:
@@ -169,7 +177,9 @@ def same(left: Node, right: Node) -> bool:
         return True
     names = symbols(left) | symbols(right)
     told, confirmed = 0, False
-    every = points(names, whole=_discrete(left) or _discrete(right))
+    every = points(names, whole=True) if _discrete(left) or _discrete(right) else []
+    if not every or _rounded(left) or _rounded(right):
+        every = [*points(names), *every]
     for env in every:
         try:
             a, b = value(left, env), value(right, env)
@@ -361,7 +371,6 @@ _RULES: dict[str, Callable[[Field, Node, Env], Any]] = {
     "-": _two(lambda a, b: a - b),
     "*": _two(lambda a, b: a * b),
     "/": _two(_divide),
-    "ratio": _two(_divide),
     "^": _power,
     "root": _root,
     "call": _call,
