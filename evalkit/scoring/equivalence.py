@@ -165,10 +165,11 @@ def _clock(pair: _Pair) -> Judged | None:
     """Times of the day; that of the day's half is left out where the question says it."""
     wanted, given = time_of_day(pair.wanted), time_of_day(pair.given)
     if given is not None and pair.wanted.isdecimal() and ":" in pair.given:
-        return Judged(float(given[:2] == (int(pair.wanted), 0)), "clock")
+        return Judged(float((given[0] - int(pair.wanted)) % 12 == 0 and given[1] == 0), "clock")
     if wanted is None or given is None:
         return None
-    return Judged(float(wanted[:2] == given[:2] and (wanted[2] == given[2] or None in (wanted[2], given[2]))), "clock")
+    turn = 12 if None in (wanted[2], given[2]) else 24
+    return Judged(float((wanted[0] - given[0]) % turn == 0 and wanted[1] == given[1]), "clock")
 
 
 def _quantity(pair: _Pair) -> Judged | None:
@@ -278,7 +279,8 @@ def _spoken(text: str) -> str:
     bare = re.sub(r"\s+", " ", text).strip().lower()
     if not _FORMULA.search(bare):
         bare = _ARTICLES.sub("", bare)
-    bare = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", bare).removeprefix("x = ").removeprefix("x=")
+    bare = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b|^(?:on|in|at) (?=[a-z]{3,})", "", bare)
+    bare = bare.removeprefix("x = ").removeprefix("x=")
     inside = re.fullmatch(r"\((.*)\)", bare)
     return unwrap((inside[1] or "") if inside and "," not in bare else bare)
 

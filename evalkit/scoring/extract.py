@@ -18,6 +18,8 @@ cut off is not conclusive; neither are the last sentence and the guesses.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from collections.abc import Callable, Mapping
 
@@ -53,6 +55,12 @@ _WORD = re.compile(r"(?!and\b)[^\W\d_]{3,}")
 _TEX = re.compile(r"\\(?:begin|end)\{\w+\*?\}|\\[A-Za-z]+")
 _CLOSING_TAG = re.compile(r"(?:</?[a-z_]{1,20}>\s*)+$")
 _GLOSSED = re.compile(r"([$€£]?[\d.,]+%?(?: [^\W\d_]+){0,3})\s+\([^()]*\d[^()]*\)")
+_SEVERAL = re.compile(r"\D{0,15}?\d[\d.,]*\s[^\W\d_]+(?:\s[^\W\d_]+)?\s*(?:,|;|and|&)\s+\d[\d.,]*\s[^\W\d_]+[.!]?$")
+"""Two things that are counted: no one number is the answer."""
+_EUROPEAN = re.compile(
+    r"\b(?:der|die|das|und|ist|el|los|las|es|que|para|le|les|est|pour|il|che|per|são|por|het|een|og)\b"
+)
+_POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+(?![\d.])")
 _DIGITS = re.compile(r"\d[\d.,]*")
 _PRINTS = frozenset(["output", "text", "console", "stdout", "plaintext", "result", "bash", "shell", "sh", ""])
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|(?<![\w.])[-−]?\.\d+")
@@ -140,6 +148,8 @@ def _value(answer: str) -> str:
     if (glossed := _GLOSSED.fullmatch(answer)) is not None:
         return glossed[1]
     if len(answer) > 1_000:
+        return answer
+    if _SEVERAL.match(answer):
         return answer
     words = _WORD.findall(_TEX.sub(" ", FORMULA.sub(" ", answer) if "$" in answer or "\\" in answer else answer))
     emphasised = "**" in answer.strip("*") and words
@@ -243,12 +253,22 @@ def final_answer(
             text = before
             break
     found = explicit_answer(text, several, trail)
-    if found is not None or _breaks_off(text):
-        return found if found is not None and found.answer else None
-    if fallback == "final_sentence":
-        return _first([(fallback, lambda t: final_sentence(t, question))], text, trail)
-    step = FALLBACKS[fallback or "none"]
-    return _first([(fallback or "none", step)], text, trail) if step is not None else None
+    if found is None and not _breaks_off(text):
+        step = FALLBACKS[fallback or "none"]
+        if fallback == "final_sentence":
+            step = functools.partial(final_sentence, question=question)
+        found = _first([(fallback or "none", step)], text, trail) if step is not None else None
+    if found is None or not found.answer:
+        return None
+    if _POINTS.search(found.answer) and _is_european(text):  # `57.500` there is fifty-seven thousand five hundred
+        return dataclasses.replace(found, answer=_POINTS.sub(lambda m: m.group().replace(".", ""), found.answer))
+    return found
+
+
+def _is_european(text: str) -> bool:
+    """Whether the end of a text is in a language that has points between thousands."""
+    tail = text[-600:].lower()
+    return len(set(_EUROPEAN.findall(tail))) > 1 and not re.search(r"\b(?:the|and|is|of)\b", tail)
 
 
 def _first(steps: list[tuple[str, Step]], text: str, trail: list[tuple[str, str]] | None) -> Extracted | None:

@@ -70,6 +70,8 @@ _REASON = re.compile(
     r"|occurring)\s.*$",
     re.IGNORECASE | re.DOTALL,
 )
+_IDEOGRAPHS = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+_THAT_IS = re.compile(r"\s*(?:即|也就是|或|つまり|すなわち|因为|因為|なぜなら)")
 _GLOSS = re.compile(r"\s*\([^()]*\d[^()]*\)")
 _JOINED = re.compile(r"\s*(?:or|to|and|–)\s+(?=[-$€£\d])", re.IGNORECASE)
 _EITHER = re.compile(r"\b(?:either|between)\b", re.IGNORECASE)
@@ -175,6 +177,9 @@ def _core(sentence: str) -> str:
     """The part of a sentence that can hold its conclusion."""
     if len(NUMBER.findall(sentence)) < 2 and "=" not in sentence:
         return sentence
+    if _IDEOGRAPHS.search(sentence):
+        clauses = [c for c in re.split("[，、；]", sentence) if re.search(r"\d", c) and not _THAT_IS.match(c)]
+        sentence = clauses[-1] if clauses else sentence
     outside = _GLOSS.sub("", sentence)
     if re.search(r"\d", outside) and not formulas(sentence):
         sentence = outside

@@ -19,6 +19,7 @@ _EUROPEAN = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3}){2,}|\d{1,3}(?:\.\d{3})+,\d+|
 _DIGITS = re.compile(r"\d")
 _GLUED = re.compile(r"\d([A-Za-z]{1,3})(?![^\W\d_])")
 _FACTOR = re.compile(r"\d\s+([A-Za-z])(?![^\W\d_]|\.)")
+_MYRIADS = re.compile(r"\d\s?([万萬만亿億억])")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:\.000)+")
 _FORMULA = re.compile(r"\d'|[*^_\\=<>+|]")
 
@@ -42,7 +43,7 @@ SHORT_UNITS = frozenset(
 """Symbols of units: what may follow a value even without a space."""
 CHANGES = frozenset(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh eighth eighths ninth "
-    "tenth tenths hundredth hundredths thousandth thousandths plus minus over divided times mod modulo squared cubed "
+    "tenth tenths hundredth hundredths thousandth thousandths plus minus over divided mod modulo squared cubed "
     "factorial root remainder than pi negative sqrt log hundreds thousands millions billions dozens not or and to "
     "between from twice double triple least most under below".split()
 )
@@ -108,6 +109,9 @@ def only_number(phrase: str) -> Fraction | None:
     if _DIGITS.search(_IN_TEXT.sub(" ", phrase)):
         return None
     value = numbers.pop()
+    myriads = _MYRIADS.search(phrase)
+    if value is not None and myriads is not None:
+        return value * (10**4 if myriads[1] in "万萬만" else 10**8)
     if value is not None and re.search(r"\dk\b", phrase):
         return value * 1000
     scales = [w for w in words if w in SCALES]
@@ -120,6 +124,11 @@ def only_number(phrase: str) -> Fraction | None:
 
 def number_in_words(words: list[str]) -> Fraction | None:
     """`twenty five`, `three hundred and four`: English words for one number, with other words after it."""
+    if words[:1] in (["minus"], ["negative"]) and (opposite := number_in_words(words[1:])) is not None:
+        return -opposite
+    words = words[1:] if words[:1] == ["a"] else words
+    if len(words) == 1 and words[0] in _PARTS and not words[0].endswith("s"):
+        return Fraction(1, _PARTS[words[0]])
     total = current = 0
     seen = False
     for word in words:

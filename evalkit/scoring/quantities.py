@@ -41,11 +41,14 @@ def _in_digits_of(text: str, base: int) -> bool:
 
 
 def time_of_day(text: str) -> tuple[int, int, str | None] | None:
-    """(hour, minute, half of the day as `a` or `p` if it says one)."""
-    found = _CLOCK.fullmatch(text)
+    """(hour of 24, minute, half of the day as `a` or `p` if it is known)."""
+    found = _CLOCK.fullmatch(text.removeprefix("at "))
     if found is None:
         return None
-    return int(found[1] or found[4]), int(found[2] or found[5] or 0), (found[3] or "").lower() or None
+    hour, half = int(found[1] or found[4]), (found[3] or "").lower() or None
+    if half is not None:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    return hour, int(found[2] or found[5] or 0), half or ("p" if hour > 12 else None)
 
 
 def durations(text: str) -> list[Fraction]:

@@ -98,6 +98,9 @@ def _without_words(text: str) -> Measured | None:
         rest = before
         if rest.endswith(("/", r"\cdot")) or (rest.endswith("-") and glued):
             shorter = rest.removesuffix("/").removesuffix("-").removesuffix(r"\cdot").rstrip()
+            if shorter[-1:].isdigit() and len(word) > 2:  # `18/day`
+                rest = shorter
+                break
             if not shorter[-1:].isalpha() or "\\" in shorter[-12:]:
                 return None
             rest = shorter
