@@ -57,11 +57,13 @@ _CLOSING_TAG = re.compile(r"(?:</?[a-z_]{1,20}>\s*)+$")
 _GLOSSED = re.compile(r"([$€£]?[\d.,]+%?(?: [^\W\d_]+){0,3})\s+\([^()]*\d[^()]*\)")
 _SEVERAL = re.compile(r"\D{0,15}?\d[\d.,]*\s[^\W\d_]+(?:\s[^\W\d_]+)?\s*(?:,|;|and|&)\s+\d[\d.,]*\s[^\W\d_]+[.!]?$")
 """Two things that are counted: no one number is the answer."""
+_THAN = re.compile(r"\b(?:more|less|fewer|greater|higher|lower) than\b", re.IGNORECASE)
 _EUROPEAN = re.compile(
     r"\b(?:der|die|das|und|ist|el|los|las|es|que|para|le|les|est|pour|il|che|per|são|por|het|een|og)\b"
 )
 _POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+(?![\d.])")
 _DIGITS = re.compile(r"\d[\d.,]*")
+_SESSION = re.compile(r"^>>> [^\n]*\n(?!>>>|```)([^\n]+)\s*(?:```)?\s*\Z", re.MULTILINE)
 _PRINTS = frozenset(["output", "text", "console", "stdout", "plaintext", "result", "bash", "shell", "sh", ""])
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|(?<![\w.])[-−]?\.\d+")
 _CONNECTED = re.compile(
@@ -149,7 +151,7 @@ def _value(answer: str) -> str:
         return glossed[1]
     if len(answer) > 1_000:
         return answer
-    if _SEVERAL.match(answer):
+    if _SEVERAL.match(answer) or _THAN.search(answer):
         return answer
     words = _WORD.findall(_TEX.sub(" ", FORMULA.sub(" ", answer) if "$" in answer or "\\" in answer else answer))
     emphasised = "**" in answer.strip("*") and words
@@ -173,6 +175,9 @@ def printed(text: str) -> Extracted | None:
         lines = blocks[-1][2].strip().split("\n")
         if lines[-1].strip():
             return Extracted(lines[-1].strip(), "printed", conclusive=False)
+    session = _SESSION.search(tail)
+    if session is not None:
+        return Extracted(session[1].strip(), "printed", conclusive=False)
     outputs = list(_OUTPUT.finditer(tail))
     if outputs and not re.search(r"\d", tail[outputs[-1].end() :]):
         return Extracted(outputs[-1][1].strip().strip("`").strip(), "printed", conclusive=False)

@@ -18,6 +18,10 @@ _PROGRAM = re.compile(r"```(?:python|py|cpp|c|java|javascript|sympy)\b[^`]*(?:``
 _CODE_LINE = re.compile(
     r"\s*(?:def |return\b|import |from \w+ import|print\(|for \w+ in |while |[a-z_]\w*\s*=\s*[a-z_]\w*\s*[-+*/(])"
 )
+_REPORTS = re.compile(
+    r"\b(?:output|prints?|printed|result|value|answer|total|therefore|thus|so|hence|makes?|needs?|will|gives?|returns?)\b|=|\*\*",
+    re.I,
+)
 _MARKUP = re.compile(r"(?:[*_`~\s]|</?[a-z]{1,12}>)+$")
 _RULE = re.compile(r"\n[ \t]*[-*_]{3,}[ \t]*$")
 _BREAKS_OFF = re.compile(
@@ -112,12 +116,17 @@ def last_value(text: str, question: str = "") -> tuple[str, bool] | None:
     if "$$" in tail or "\\[" in tail or "\\begin" in tail:
         tail = FORMULA.sub(lambda m: m.group().replace("\n", " "), tail)
     lines = [line for line in tail.split("\n") if line.strip(" *_`#-=|>")]
-    if lines and _CODE_LINE.match(lines[-1]):
+    if lines and (
+        _CODE_LINE.match(lines[-1]) or (lines[-1][:1].isspace() and re.search(r"^def \w+\(", tail, re.MULTILINE))
+    ):
         return None
+    program = "```py" in text
     for line in reversed(lines[-_MAX_LINES:]):
         for sentence in reversed(sentences(line)):
             if _CLOSER.search(sentence) or sentence.rstrip("* ").endswith(("?", "？")):
                 continue
+            if program and not _REPORTS.search(sentence) and re.search(r"[^\W\d_]", sentence):
+                continue  # what is said of a program is not what it gives
             found = value_of(sentence, question)
             if found is not None:
                 return found, whole or line is not lines[-1]

@@ -45,7 +45,7 @@ CHANGES = frozenset(
     "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh eighth eighths ninth "
     "tenth tenths hundredth hundredths thousandth thousandths plus minus over divided mod modulo squared cubed "
     "factorial root remainder than pi negative sqrt log hundreds thousands millions billions dozens not or and to "
-    "between from twice double triple least most under below".split()
+    "between from twice double triple least most under below none isn aren cannot neither nor maybe".split()
 )
 """Words that make another number of the number beside them, or say that it is not one number."""
 
