@@ -311,3 +311,25 @@ def test_closed_scorer_leaves_no_process() -> None:
     before = {p.pid for p in multiprocessing.active_children()}
     scorer.close()
     assert len({p.pid for p in multiprocessing.active_children()} & before) < len(before)
+
+
+LABELLED = sorted((Path(__file__).parent / "cases" / "labelled").glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("file", LABELLED, ids=lambda file: file.stem)
+def test_labelled_pairs(scorers: Scorers, file: Path) -> None:
+    """Thousands of answers and outputs with what a careful reader says of them: the flips that a changed grader has."""
+    scorer = scorers.get("math", {})
+    assert isinstance(scorer, GradesAnswers)
+    flips: list[dict[str, Any]] = []
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        item = Item(id=row["id"], messages=(), target=row["target"])
+        if "prediction" in row:
+            score = scorer.grade_answer(item, row["prediction"])
+        else:
+            score = scorer.score(item, Generation(answer=row["output"], finish_reason=row.get("finish_reason", "stop")))
+        if (score.value == 1.0) != bool(row["label"]):
+            flips.append({**row, "step": score.step, "answer": score.answer})
+    assert flips == []
+    assert len(rows) > 1_000
