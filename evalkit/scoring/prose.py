@@ -21,7 +21,7 @@ NUMBER = re.compile(
     r"|(?<![A-Za-z0-9_.])[-−]?\.\d+"
 )
 _STOP = re.compile(
-    r"(?<![\d.][ap])(?<!\b[ap])(?<!\bvs)(?<!\bSt)(?<!\be\.g)(?<!\bi\.e)(?<!\b[A-Z])[.。।](?=\s|$|\*|<|[”\"'])|[!?](?=\s|$)"
+    r"(?<![\d.][ap])(?<!\b[ap])(?<!\bvs)(?<!\bSt)(?<!\b[MD]r)(?<!\bMrs)(?<!\be\.g)(?<!\bi\.e)(?<!\b[A-Z])[.。।](?=\s|$|\*|<|[”\"'])|[!?](?=\s|$)"
     r"|(?<=[\d}\])$*])\s*[,;]?\s+(?:because|since|as|where|which|so|but|given|after|when|if|assuming|then|based)\b"
     r"|(?<=\d)[,;](?=\s+[a-z]{3,})|\s+[—–]\s+|。|(?<=[a-z])[,;]\s+(?:or|i\.e\.,?|that is,?)\s+(?=\d)"
 )
