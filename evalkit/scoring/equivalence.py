@@ -23,7 +23,7 @@ from fractions import Fraction
 
 from evalkit.scoring.expressions import parse
 from evalkit.scoring.grade import Judged
-from evalkit.scoring.notation import MAX_ANSWER, plain_characters, tidy, unwrap
+from evalkit.scoring.notation import MAX_ANSWER, tidy, unwrap
 from evalkit.scoring.numbers import as_programs_print, european_number, plain_number
 from evalkit.scoring.quantities import durations, exact, in_base, number_in_phrase, share, time_of_day
 from evalkit.scoring.readings import readings
@@ -314,8 +314,3 @@ def _for_algebra(pair: _Pair) -> bool:
         and max(len(pair.wanted), len(pair.given)) <= _MAX_SYMBOLIC
         and not re.search(r"(?<![\\A-Za-z])[A-Za-z]{4,}", pair.given)
     )
-
-
-def normal_words(text: str) -> str:
-    """Text as words: typography, spacing and letter case aside."""
-    return _spoken(plain_characters(text))

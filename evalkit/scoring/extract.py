@@ -286,11 +286,6 @@ def _first(steps: list[tuple[str, Step]], text: str, trail: list[tuple[str, str]
     return None
 
 
-def clean_sentence(text: str) -> str:
-    """An answer as it stands in prose, without emphasis marks and the full stop that ends its sentence."""
-    return sentence_end(text)
-
-
 def _breaks_off(text: str) -> bool:
     """Whether the text ends within a box, or a JSON reply before its answer."""
     if jsontext.breaks_off(text):
