@@ -90,6 +90,7 @@ _OF = re.compile(r"\bof\s+$", re.IGNORECASE)
 _TOTAL = re.compile(r"\s*(?:\w+\s+){0,2}(?:in all|in total|altogether|total)\b", re.IGNORECASE)
 _IS_WORD = re.compile(r"\b(?:is|are|equals|be)\s+(?=[^a-z]{0,8}[-\d(\[{a-z])", re.IGNORECASE)
 _NAMED_FORMULA = re.compile(r"\b(?:is|are|be)\s+([a-zA-Z](?:\([a-z]\))? ?= ?[^=]*[a-z]\b[^A-Za-z=]*)$")
+_BARE_TEX = re.compile(r"-?[\w.]{0,20}\\(?:[dt]?frac\{[^{}]{1,60}\}\{[^{}]{1,60}\}|sqrt\{[^{}]{1,60}\})[^\s,;]{0,60}")
 _PROSE_WORD = re.compile(r"(?!sqrt|sin|cos|tan|log|and)[A-Za-z]{3,}")
 _DELIMITER = re.compile(
     r"^(?:\$\$?|\\\(|\\\[|\\begin\{(?:align|aligned|equation|gather|gathered|split)\*?\})"
@@ -160,6 +161,9 @@ def value_of(sentence: str, question: str = "") -> str | None:
     said = [m for m in formulas(sentence) if len(right := right_side(m.group())) > 1 or right.isdigit()]
     if said:
         return right_side(_best_formula(sentence, said).group())
+    bare = _BARE_TEX.findall(sentence.rpartition("=")[2]) if "\\" in sentence else []
+    if bare:
+        return str(bare[-1]).rstrip(".,")
     if (named := _NAMED_FORMULA.search(sentence)) is not None:
         return named[1].rstrip(" .!*")
     if "=" in sentence or "≈" in sentence or "→" in sentence:
