@@ -65,7 +65,7 @@ def plain_characters(text: str) -> str:
 
 _NOISE = re.compile(
     r"\\(?:displaystyle|textstyle|scriptstyle|limits|left\s*\.|right\s*\.|left|right|[bB]igg?[lrm]?|middle|nolimits"
-    r"|nonumber|blacksquare|square|qed|large|Large|LARGE|huge|Huge|small|normalsize|bf|it|rm|sf|tt"
+    r"|(?:boxed|fbox)(?!\s*\{)|nonumber|blacksquare|square|qed|large|Large|LARGE|huge|Huge|small|normalsize|bf|it|rm|sf|tt"
     r"|color\{\w*\}|hspace\*?\{[^{}]*\}|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\*?\{[^{}]*\})(?![A-Za-z])|(?<!\\)\\[()\[\]]|\$"
 )
 _SPACES = re.compile(
