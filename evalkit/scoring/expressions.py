@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from evalkit.scoring.symbols import (
+    ALGEBRA,
     CLOSING,
     FUNCTIONS,
     INFINITY,
@@ -358,7 +359,7 @@ class _Reader:
             return Node("word", (name, self.argument()))
         if name == "circ":
             return Node("symbol", ("circ",))
-        self.symbolic = "\\" + name not in STOPS
+        self.symbolic = name in ALGEBRA
         raise NotRead(f"\\{name} is not known here", self.symbolic)
 
     def _root(self, name: str) -> Node:

@@ -64,6 +64,11 @@ STOPS = frozenset([None, ")", "]", "}", r"\}", "|", ",", ";", "&", r"\\", r"\ran
                     r"\colon", "**", r"\rbrace", r"\rVert", r"\|", r"\rbrack", r"\ast", r"\choose", r"\over",
                     *RELATIONS,
                     *JOINS])  # fmt: skip
+ALGEBRA = frozenset(
+    "sum int iint oint prod lim limsup liminf sup inf partial nabla cdots ldots dots genfrac dot ddot substack "
+    "stackrel overbrace underbrace widetilde tilde bigoplus coprod".split()
+)
+"""Commands that a computer algebra system may know how to read; others are not worth a worker."""
 LIMITS = frozenset(["<", ">", "<=", ">=", "!="])
 MATRICES = {"pmatrix", "bmatrix", "matrix", "smallmatrix", "array", "Bmatrix"}
 
