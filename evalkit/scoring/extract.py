@@ -27,7 +27,7 @@ from evalkit.errors import UsageError
 from evalkit.scoring import jsontext
 from evalkit.scoring.announced import announced
 from evalkit.scoring.grade import Extracted
-from evalkit.scoring.last_sentence import last_value, value_of
+from evalkit.scoring.last_sentence import A_VALUE, Wanted, last_value, value_of
 from evalkit.scoring.notation import closing_brace
 from evalkit.scoring.prose import FORMULA, ended, other_questions, sentence_end
 from evalkit.types import Json
@@ -59,7 +59,7 @@ _SEVERAL = re.compile(r"\D{0,15}?\d[\d.,]*\s[^\W\d_]+(?:\s[^\W\d_]+)?\s*(?:,|;|a
 """Two things that are counted: no one number is the answer."""
 _THAN = re.compile(r"\b(?:more|less|fewer|greater|higher|lower) than\b", re.IGNORECASE)
 _EUROPEAN = re.compile(
-    r"\b(?:der|die|das|und|ist|el|los|las|es|que|para|le|les|est|pour|il|che|per|são|por|het|een|og)\b"
+    r"\b(?:der|die|das|und|ist|el|los|las|es|que|para|le|les|est|pour|il|che|per|são|por|het|een|og|la|hay|lo|una?|y|del|con|en|cada|respuesta|antwort|réponse|risposta|resposta|ein)\b"
 )
 _POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+(?![\d.])")
 _DIGITS = re.compile(r"\d[\d.,]*")
@@ -184,9 +184,9 @@ def printed(text: str) -> Extracted | None:
     return None
 
 
-def final_sentence(text: str, question: str = "") -> Extracted | None:
+def final_sentence(text: str, wanted: Wanted = A_VALUE) -> Extracted | None:
     """What the last sentence with a value says; nothing from a text that stops in the middle of one."""
-    found = last_value(text, question)
+    found = last_value(text, wanted)
     return Extracted(found[0], "final_sentence", conclusive=False) if found is not None and found[1] else None
 
 
@@ -246,8 +246,7 @@ def final_answer(
     text: str,
     fallback: str | None = None,
     *,
-    several: bool = False,
-    question: str = "",
+    wanted: Wanted = A_VALUE,
     trail: list[tuple[str, str]] | None = None,
 ) -> Extracted | None:
     """The answer that the whole text comes to; None from a JSON reply or a box that breaks off, or that is empty."""
@@ -257,11 +256,11 @@ def final_answer(
         if explicit_answer(before) is not None or (fallback == "final_sentence" and final_sentence(before) is not None):
             text = before
             break
-    found = explicit_answer(text, several, trail)
+    found = explicit_answer(text, wanted.several, trail)
     if found is None and not _breaks_off(text):
         step = FALLBACKS[fallback or "none"]
         if fallback == "final_sentence":
-            step = functools.partial(final_sentence, question=question)
+            step = functools.partial(final_sentence, wanted=wanted)
         found = _first([(fallback or "none", step)], text, trail) if step is not None else None
     if found is None or not found.answer:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from evalkit.scoring.prose import BOLD, FORMULA, NUMBER, formulas, sentences
 
@@ -37,7 +38,7 @@ _CLOSER = re.compile(
 _ASIDE = re.compile(
     r"\n\W*(?:break ?down|explanation|here(?:'|’)?s (?:how|the|why)|(?:double[- ]?)?check|verification|to verify"
     r"|details"
-    r"|justification|note)\b[^\n]{0,20}[:：\n]",
+    r"|justification|note|reasoning|rationale)\b[^\n]{0,20}[:：\n]",
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(
@@ -76,7 +77,16 @@ _REASON = re.compile(
 )
 _IDEOGRAPHS = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 _THAT_IS = re.compile(r"\s*(?:即|也就是|或|つまり|すなわち|因为|因為|なぜなら)")
-_GLOSS = re.compile(r"\s*\([^()]*\d[^()]*\)")
+_GLOSS = re.compile(r"(\d[\d.,]*%?(?:\s+(?!is\b|are\b|be\b|of\b)[^\W\d_]+){0,3})\s+\([^()]*\d[^()]*\)")
+_JOINT = re.compile(r"[\s,;.]*(?:and|or|und|oder|y|et|e|и|或|和)?[\s,;]*(?:[a-z]_?\d?\s*=\s*)?")
+"""What may stand between two members of one answer."""
+_REGION = re.compile(
+    r"((?:[(\[][^()\[\]]{1,40},[^()\[\]]{1,40}[)\]]\s*(?:∪|U)\s*)+[(\[][^()\[\]]{1,40},[^()\[\]]{1,40}[)\]]"
+    r"|[(\[][^()\[\]]{0,40}∞[^()\[\]]{0,40}[)\]])\s*\.?\s*$"
+)
+_IS_CALLED = re.compile(
+    r"\b(?:is|are|was|were|be|has|have)\s+(?:an?\s+|the\s+)?((?:no\s+)?[A-Za-z][A-Za-z'’-]*(?:\s[A-Za-z'’-]+){0,3})\W*$"
+)
 _JOINED = re.compile(r"\s*(?:or|to|and|–)\s+(?=[-$€£\d])", re.IGNORECASE)
 _EITHER = re.compile(r"\b(?:either|between)\b", re.IGNORECASE)
 _COPULA = re.compile(
@@ -88,7 +98,9 @@ _COPULA = re.compile(
 )
 _OF = re.compile(r"\bof\s+$", re.IGNORECASE)
 _TOTAL = re.compile(r"\s*(?:\w+\s+){0,2}(?:in all|in total|altogether|total)\b", re.IGNORECASE)
-_IS_WORD = re.compile(r"\b(?:is|are|equals|be)\s+(?=[^a-z]{0,8}[-\d(\[{a-z])", re.IGNORECASE)
+_IS_WORD = re.compile(
+    r"\b(?:is|are|equals|be|gives?|get|becomes?|yields?|have)\s+(?=[^a-z]{0,8}[-\d(\[{a-z])", re.IGNORECASE
+)
 _NAMED_FORMULA = re.compile(r"\b(?:is|are|be)\s+([a-zA-Z](?:\([a-z]\))? ?= ?[^=]*[a-z]\b[^A-Za-z=]*)$")
 _BARE_TEX = re.compile(r"-?[\w.]{0,20}\\(?:[dt]?frac\{[^{}]{1,60}\}\{[^{}]{1,60}\}|sqrt\{[^{}]{1,60}\})[^\s,;]{0,60}")
 _PROSE_WORD = re.compile(r"(?!sqrt|sin|cos|tan|log|and)[A-Za-z]{3,}")
@@ -97,6 +109,8 @@ _DELIMITER = re.compile(
     r"|(?:\$\$?|\\\)|\\\]|\\end\{(?:align|aligned|equation|gather|gathered|split)\*?\})$"
 )
 _RELATION = re.compile(r"(?<![<>!\\])=(?!=)|\\(?:Rightarrow|implies|Longrightarrow|equiv|approx)(?![A-Za-z])")
+_BRACKETED = re.compile(r"[(\[{][^()\[\]{}]{1,100}[)\]}]")
+_VARIABLE = re.compile(r"(?<![A-Za-z])[a-z](?![A-Za-z])|[π√^]")
 _WORKING = re.compile(r"\d\s*[-−–+*/×÷x]\s*\$?\d|\\(?:times|cdot|div)\b")
 _SPELLED = (
     "twenty thirty forty fifty sixty seventy eighty ninety two three four five six seven eight nine ten eleven twelve "
@@ -107,7 +121,21 @@ _WORD_NUMBER = re.compile(
 )
 
 
-def last_value(text: str, question: str = "") -> tuple[str, bool] | None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is known of the answer before it is looked for."""
+
+    question: str = ""
+    several: bool = False
+    """The target is a list."""
+    words: bool = False
+    """The target is words, without a number."""
+
+
+A_VALUE = Wanted()
+
+
+def last_value(text: str, wanted: Wanted = A_VALUE) -> tuple[str, bool] | None:
     """(the answer that the last sentence with a value gives, whether the text does not break off there), or None."""
     tail = text[-_TAIL:].rstrip()
     if _PROGRAM.search(tail) or _UNKNOWN.search(tail[-600:]):
@@ -128,7 +156,7 @@ def last_value(text: str, question: str = "") -> tuple[str, bool] | None:
                 continue
             if program and not _REPORTS.search(sentence) and re.search(r"[^\W\d_]", sentence):
                 continue  # what is said of a program is not what it gives
-            found = value_of(sentence, question)
+            found = _words_of(sentence) if wanted.words else value_of(sentence, wanted)
             if found is not None:
                 return found, whole or line is not lines[-1]
     return None
@@ -148,8 +176,22 @@ def _without_asides(text: str) -> str:
     return text
 
 
-def value_of(sentence: str, question: str = "") -> str | None:
+def _words_of(sentence: str) -> str | None:
+    """What a sentence says in words: emphasised, or after its verb."""
+    bold = [m for m in BOLD.finditer(sentence) if re.search(r"[^\W\d_]", m[1] or m[2])]
+    if bold:
+        return (bold[-1][1] or bold[-1][2]).strip(" .:")
+    said = _IS_CALLED.search(sentence)
+    return said[1].strip(" .*") if said is not None else None
+
+
+def value_of(sentence: str, wanted: Wanted = A_VALUE) -> str | None:
     """The value that a sentence ends up saying; None if it says none."""
+    question = wanted.question
+    if wanted.several and (listed := _list_of(sentence)) is not None:
+        return listed
+    if (region := _REGION.search(sentence)) is not None:
+        return region[1]
     sentence = _core(sentence)
     if "=" not in sentence and _WORKING.search(sentence) and not re.search(r"[^\W\d_]", sentence):
         return sentence.strip(" *.")  # a sum that is not worked out
@@ -186,6 +228,30 @@ def _value_of_piece(text: str, question: str) -> str:
     return text
 
 
+def _list_of(sentence: str) -> str | None:
+    """Several values in a row at the end of a sentence: `x = 2 and x = -3`, with or without emphasis and formulas."""
+    for found in ([*BOLD.finditer(sentence)], formulas(sentence)):
+        row = _joined(sentence, found)
+        if len(row) > 1:
+            inner = [_DELIMITER.sub("", (m.group().strip("*_")).strip()).strip() for m in row]
+            return ", ".join(_DELIMITER.sub("", i).strip() for i in inner)
+    formula = formulas(sentence)
+    if formula:
+        whole = _DELIMITER.sub("", formula[-1].group()).strip()
+        return _DELIMITER.sub("", whole).strip(" .") if re.search(r",|\\text\{ ?(?:and|or)", whole) else None
+    return _after_copula(sentence)
+
+
+def _joined(sentence: str, found: Sequence[re.Match[str]]) -> list[re.Match[str]]:
+    """The last of these with those right before it that only a comma or an "and" divides."""
+    row = list(found[-1:])
+    for earlier in reversed(found[:-1]):
+        if not _JOINT.fullmatch(sentence, earlier.end(), row[0].start()):
+            break
+        row.insert(0, earlier)
+    return row
+
+
 def _core(sentence: str) -> str:
     """The part of a sentence that can hold its conclusion."""
     if len(NUMBER.findall(sentence)) < 2 and "=" not in sentence:
@@ -193,9 +259,8 @@ def _core(sentence: str) -> str:
     if _IDEOGRAPHS.search(sentence):
         clauses = [c for c in re.split("[，、；]", sentence) if re.search(r"\d", c) and not _THAT_IS.match(c)]
         sentence = clauses[-1] if clauses else sentence
-    outside = _GLOSS.sub("", sentence)
-    if re.search(r"\d", outside) and not formulas(sentence):
-        sentence = outside
+    if not formulas(sentence):
+        sentence = _GLOSS.sub(r"\1", sentence)
     reasoned = _REASON.sub("", sentence)
     if re.search(r"\d", reasoned):
         sentence = reasoned
@@ -264,6 +329,10 @@ def _after_equals(sentence: str) -> str | None:
     if _WORKING.search(right) and not _WORKING.search(left[-30:]):
         numbers = NUMBER.findall(left)
         return numbers[-1].strip() if numbers else None
+    if right[:1] in ("(", "[", "{") and (bracket := _BRACKETED.match(right)) is not None:
+        return bracket.group()
+    if _VARIABLE.search(right) and not _PROSE_WORD.search(right) and not re.search(r"\d\s+[a-z]{2}", right):
+        return right.rstrip(" .!")
     found = NUMBER.match(right) or NUMBER.search(right)
     return found.group().strip() if found is not None else None
 
@@ -274,7 +343,7 @@ def _after_copula(sentence: str) -> str | None:
     rest = sentence[found[-1].end() :].strip().rstrip(".! ") if found else ""
     if len(rest) > 200 or not re.search(r"\d", rest) or _PROSE_WORD.search(rest):
         return None
-    formula = re.search(r"\d\D+\d|[a-z(]", rest) and not re.search(r"\d\s+[a-z]{2}", rest)
+    formula = re.search(r"\d\D+\d|[a-z(]", rest) and not re.search(r"\d\s+(?!or\b|and\b)[a-z]{2}", rest)
     return rest if formula else None
 
 

@@ -15,12 +15,14 @@ from evalkit.errors import UsageError
 from evalkit.scoring import extract
 from evalkit.scoring.equivalence import Symbolic, Tolerance, compare
 from evalkit.scoring.grade import Extracted, Judged, NeedsWorker, grade, needs_worker
+from evalkit.scoring.last_sentence import Wanted
 from evalkit.scoring.pool import JobFailed, WorkerPool
 from evalkit.types import Generation, Item, Json, Score
 
 _LIMIT_S = 1.0
 _CACHED = 20_000
 _BRACKETS = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
+_WORDS = re.compile(r"(?:\\text\{)?[A-Za-z]{3,}(?:[ '-][A-Za-z]+)*\}?")
 _LIST = re.compile(r",(?!\d{3}(?!\d))|;|\\pm|±|\bor\b|\band\b")
 
 
@@ -88,8 +90,7 @@ class MathScorer:
         return functools.partial(
             extract.final_answer,
             fallback=self._fallback,
-            several=_is_list(str(item.target)),
-            question=question,
+            wanted=Wanted(question=question, several=_is_list(str(item.target)), words=_is_words(str(item.target))),
             trail=trail,
         )
 
@@ -135,6 +136,12 @@ def _is_list(target: str) -> bool:
     while (inner := _BRACKETS.sub(" ", outside)) != outside:  # `(0, 0)` is one answer
         outside = inner
     return _LIST.search(outside) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_words(target: str) -> bool:
+    """`\\text{Evelyn}`, `odd`: nothing that a number or a formula could be."""
+    return len(target) < 100 and _WORDS.fullmatch(target.strip()) is not None
 
 
 def _tolerance(args: Mapping[str, Json]) -> Tolerance | None:

@@ -17,7 +17,7 @@ NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.,^])[-−–]?(?:[$€£¥₹]|\\\$)?\s?"
     r"(?:\d{1,2}:\d\d(?!\d)|\d+ (?:hours?|hrs?)(?:,| and|, and)? \d+ min(?:utes?)?\b|\d+ \d{1,3}/\d{1,3}"
     r"|(?:\d{1,3}(?:(?:,|\{,\}|[  ])\d{3})+(?!\d)|\d+(?:,\d{1,2}(?![\d)]))?)"
-    r"(?:\.\d+)?(?:/\d+)?(?![\d_]))(?:[½¼¾⅓⅔]|[万萬만亿億억]|[kKM](?![A-Za-z])|\s?%|\s(?:hundred|thousand|million|billion|trillion|dozen)\b)?"
+    r"(?:\.\d+)?(?:/\d+)?(?![\d_]))(?:[½¼¾⅓⅔]|\s?π|√\d+|[万萬만亿億억]|[kKM](?![A-Za-z])|\s?%|\s(?:hundred|thousand|million|billion|trillion|dozen)\b)?"
     r"|(?<![A-Za-z0-9_.])[-−]?\.\d+"
 )
 _STOP = re.compile(
