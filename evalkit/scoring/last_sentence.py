@@ -41,6 +41,8 @@ _ASIDE = re.compile(
     r"|justification|note|reasoning|rationale)\b[^\n]{0,20}[:：\n]",
     re.IGNORECASE,
 )
+_WAY = re.compile(r"\n\W*(?:solution|calculations?|working)\b[^\n]{0,20}[:：\n]", re.IGNORECASE)
+_SAYS = re.compile(r"\*\*[^\n]*\d[^\n]*\*\*\W*$")
 _UNKNOWN = re.compile(
     r"cannot (?:be )?(?:determine|answer|solve|calculate)|can(?:'|’)t (?:be )?(?:determine|answer|tell|help)"
     r"|not enough information|(?:isn|is)(?:'|’)?t"
@@ -167,6 +169,14 @@ def _without_asides(text: str) -> str:
     aside = _ASIDE.search(text)
     if aside is not None and re.search(r"\d", text[: aside.start()]):
         return text[: aside.start()]
+    way = _WAY.search(text)
+    if (
+        way is not None
+        and way.start() < _FIRST
+        and "\n" not in text[: way.start()].strip()
+        and _SAYS.search(text[: way.start()])
+    ):
+        return text[: way.start()]
     first, blank, rest = text.partition("\n\n")
     bullets = rest.split("\n") if blank else []
     listed = bullets and all(re.match(r"\s*(?:[-*•]\s|\d{1,2}[.)]\s|$)", line) for line in bullets)
@@ -208,6 +218,9 @@ def value_of(sentence: str, wanted: Wanted = A_VALUE) -> str | None:
         return str(bare[-1]).rstrip(".,")
     if (named := _NAMED_FORMULA.search(sentence)) is not None:
         return named[1].rstrip(" .!*")
+    copula = list(_IS_WORD.finditer(sentence))
+    if copula and copula[-1].start() > sentence.rfind("=") and (said_plainly := _after_copula(sentence)) is not None:
+        return said_plainly
     if "=" in sentence or "≈" in sentence or "→" in sentence:
         found = _after_equals(sentence)
         if found is not None:
@@ -326,7 +339,7 @@ def right_side(formula: str) -> str:
 def _after_equals(sentence: str) -> str | None:
     left, _, right = re.sub("[≈→]", "=", sentence).rpartition("=")
     right = right.strip(" *_`")
-    if _WORKING.search(right) and not _WORKING.search(left[-30:]):
+    if _WORKING.search(right) and not _VARIABLE.search(right) and not _WORKING.search(left[-30:]):
         numbers = NUMBER.findall(left)
         return numbers[-1].strip() if numbers else None
     if right[:1] in ("(", "[", "{") and (bracket := _BRACKETED.match(right)) is not None:
@@ -340,7 +353,8 @@ def _after_equals(sentence: str) -> str | None:
 def _after_copula(sentence: str) -> str | None:
     """A formula without TeX that ends the sentence: `the value is 6 - 5i`."""
     found = list(_IS_WORD.finditer(sentence))
-    rest = sentence[found[-1].end() :].strip().rstrip(".! ") if found else ""
+    whole = not found and _VARIABLE.search(sentence) and not _PROSE_WORD.search(sentence) and "=" not in sentence
+    rest = sentence[found[-1].end() if found else 0 :].strip().rstrip(".! ") if found or whole else ""
     if len(rest) > 200 or not re.search(r"\d", rest) or _PROSE_WORD.search(rest):
         return None
     formula = re.search(r"\d\D+\d|[a-z(]", rest) and not re.search(r"\d\s+(?!or\b|and\b)[a-z]{2}", rest)

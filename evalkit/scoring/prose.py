@@ -2,6 +2,7 @@ r"""The texture of what models write: formulas, emphasis, numbers, sentences, an
 
 from __future__ import annotations
 
+import itertools
 import re
 
 # As pandoc reads dollar signs: `$12 x 5 = $60` is money, `$12 \cdot 5$` a formula.
@@ -32,12 +33,8 @@ _ENDED = re.compile(
     r"<\|(?:im_end|im_start|eot_id|end|return|endoftext|end_of_text|start_header_id|eom_id)\|>|</s>|<end_of_turn>|<eos>"
 )
 _FINAL_CHANNEL = "<|channel|>final<|message|>"
-_ANOTHER = (
-    "\nQuestion", "\nQ:", "\nProblem", "\n## Problem", "\n### Problem", "\n**Problem", "\n**Question", "\nUser:",
-    "\nHuman:", "\n### Instruction", "\n## Question", "\nExample", "\n### Question", "\nExercise", "\n### User",
-)  # fmt: skip
-_ANOTHER_LINE = re.compile(
-    r"\n[#*\s]*(?:Question|Q|Problem|User|Human|Instruction|Example|Exercise)\b[^\n]{0,20}?[:\n*]"
+_ANOTHER = re.compile(
+    r"\n[#* \t]{0,6}(?:Question|Q|Problem|User|Human|Instruction|Example|Exercise)\b[^\n]{0,20}?[:\n*]"
 )
 
 
@@ -57,10 +54,7 @@ def ended(text: str) -> str:
 
 def other_questions(text: str) -> list[int]:
     """Where the model may go on with a question that it made up; most texts have no such place."""
-    places = [at for mark in _ANOTHER if (at := text.find(mark)) > 0]
-    if not places:
-        return []
-    return [found.start() for found in _ANOTHER_LINE.finditer(text, min(places)) if found.start() > 0][:4]
+    return [found.start() for found in itertools.islice(_ANOTHER.finditer(text), 4)]
 
 
 def formulas(text: str) -> list[re.Match[str]]:
