@@ -71,6 +71,18 @@ _WORKS = re.compile(
     r"[)*\"']*\s+(?:works|fits|holds|satisf\w+|meets|matches|qualifies|agrees|remains)\b", re.IGNORECASE
 )
 _ASKED = re.compile(r"\?|\b(?:if|unless|at\s+first|initially)\b", re.IGNORECASE)
+_TURNED = re.compile(
+    r"\b(?:wait|hmm|actually|sorry|apolog\w+|mistaken|correction|oops|on\s+second\s+thought|"
+    r"re-?(?:check|consider|evaluat|examin|calculat|read)\w*)\b",
+    re.IGNORECASE,
+)
+"""What takes back an answer that was given first, wherever it stands after it."""
+_CONCLUDES = re.compile(
+    r"\b(?:so|thus|therefore|hence|final(?=\s+answer)|finally|in\s+(?:conclusion|summary)|conclude)\b", re.IGNORECASE
+)
+_TITLE = re.compile(
+    r"\W*(?:(?:the|final|correct|right|best|my)\s+)*answer\b(?:\W*[:：]|\s+is\b[^\n]{0,40}(?:\n|$))", re.IGNORECASE
+)
 _BOLD = re.compile(r"\*\*[(\[]?([A-Z])(?:[).:\]]\s?[^*\n]*)?\*\*")
 _JSON_KEY = re.compile(r"""\\?["'](?:final_?|correct_?)?(?:answer|choice|option)\\?["']\s*:\s*""", re.IGNORECASE)
 
@@ -83,7 +95,7 @@ def concluded(text: str, options: Options) -> Conclusion | None:
         return in_json
     statement = stated(text, options)
     if statement is not None and statement.conclusion.firm:
-        return _reconsidered(statement, options)
+        return _opening(text, statement, options) or _reconsidered(statement, options)
     tail, head = visible(text[-WINDOW:]), visible(text[:LINE])
     first = _first_line(head, tail, options)
     return (
@@ -143,6 +155,24 @@ def _reconsidered(statement: Statement, options: Options) -> Conclusion:
         return found
     rest = statement.after[doubt.start() :]
     return _last_line(rest, options) or _final_sentence(rest, options) or replace(found, conclusive=False)
+
+
+def _opening(text: str, statement: Statement, options: Options) -> Conclusion | None:
+    """Answer first, explanation after: what the explanation says of another option is no new answer without a turn."""
+    found = statement.conclusion
+    line, newline, rest = text.lstrip()[: LINE + options.longest].partition("\n")
+    if found.step not in ("verdict", "answer_line") or not newline:
+        return None
+    said = stated(visible(line), options)
+    first = said.conclusion if said and said.conclusion.firm else _alone(visible(line), options, conclusive=True)
+    if first is None or first.reading.problem or first.step == "choice_text" or lists(line, rest):
+        return None
+    if first.reading.letter == found.reading.letter or _TURNED.search(text, len(line)):
+        return None
+    led = _SENTENCE_END.split(statement.before + statement.after[:1])[-1]
+    sentence = led + _SENTENCE_END.split(statement.after[1:_CLOSING])[0]
+    titled = _TITLE.match(statement.before.rpartition("\n")[2] + statement.after)
+    return None if titled or _CONCLUDES.search(sentence) else replace(first, conclusive=True)
 
 
 def _last_line(text: str, options: Options) -> Conclusion | None:

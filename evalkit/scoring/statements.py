@@ -19,7 +19,7 @@ LINE = 1_000
 _OVERLAP = 400
 _MOST_WORDS = 200
 _NOUNS = (
-    "answer", "option", "choice", "statement", "response", "selection", "letter", "alternative", "conclusion", "one",
+    "answer", "option", "choice", "statement", "response", "selection", "letter", "conclusion", "one",
 )  # fmt: skip
 _WORDS = (
     *_NOUNS, "ans", "\\boxed", "\\fbox", "antwort", "respuesta", "risposta", "resposta", "reponse", "antwoord",
@@ -37,14 +37,14 @@ _IS = (
     r"(?:\bis\b|\bwas\b|\bare\b|\b(?:must|should|would|will|has\s+to|ought\s+to|can\s+only|seems?\s+to|appears?\s+to)\s+(?:\w+\s+)?be\b|"
     r"\bbecomes\b|\bremains\b|\blies\b)"
 )
-_MARKS = r"[*_`\"”\s]{0,4}"
+_MARKS = r"[*_`\"”\t ]{0,4}"
 _GAP = (
     r"(?:(?:\s+(?:to|for|of|among|amongst|based|in|here|given|that|according|from|regarding|out|choice|option|letter|"
     r"then|therefore|thus|really|clearly)\b|\s*[,(])[^\n.:?=]{0,90}?)?"
 )
 _LINK = (
     rf"{_MARKS}(?:{_GAP}{_MARKS}(?:[:：=>\]]|[-–—]+>?(?=\s)|→|⇒|{_IS}{_MARKS}[:：]?)"
-    r"|(?=\n)|[.(]?\s*(?=[(\"'*]*[A-Z](?:[)\"'*]|[\s.,]*(?:$|\n)|\.)))"
+    r"|(?=\n)|[.(]?[^\S\n]*(?=[(\"'*]*[A-Z](?:[)\"'*]|[\s.,]*(?:$|\n)|\.)))"
 )
 _ANSWER = re.compile(rf"\b(?:answer|ans)\b{_LINK}", re.IGNORECASE)
 _QUALIFIED = re.compile(rf"\b(?:{'|'.join(_NOUNS[1:])})\b{_LINK}", re.IGNORECASE)
@@ -89,7 +89,33 @@ _CLAUSE_START = re.compile(
 _GUESSED = re.compile(
     r"\b(?:maybe|perhaps|possibly|might|may|could|can\s+be|guess(?:ing)?|not\s+sure|unsure)\b[^.!?\n]*$", re.IGNORECASE
 )
-_ASIDE = re.compile(r"\W*(?:if|were|unless|only\s+(?:if|for|when)|in\s+(?:that|this)\s+case)\b", re.IGNORECASE)
+_ASIDE = re.compile(
+    r"\W*(?:if|were|unless|only\s+(?:if|for|when)|in\s+(?:that|this)\s+case|at\s+first|"
+    r"(?:to|for|in|under)\s+(?:an?\s+|the\s+|some\s+)?(?:different|other|wrong|question|old)|but)\b",
+    re.IGNORECASE,
+)
+_DEMOTED = re.compile(
+    r"\b(?:wrong|incorrect|false|second|next|third|least|worst|weak\w*|tempting|trap|common|popular|obvious|other|opposite|"
+    r"alternative|distractor|runner-up|mistaken?)\s*[:,]?\s+(?:\w+\s+)?$",
+    re.IGNORECASE,
+)
+"""What makes an answer one that is not chosen: `the most common wrong answer is D`, `the second best answer`."""
+_OPINION = re.compile(
+    r"\b(?:some|many|one|someone|students?|people|examinees|others|those|readers?|test-takers|it)\b[^,;.!?\n]{0,60}"
+    r"\b(?:might|may|could|would|often|believe|think|argue|say|choose)\b[^,;.!?\n]*$",
+    re.IGNORECASE,
+)
+_CONTRAST = re.compile(r".*(?:\b(?:but|so|however|therefore|thus|hence|yet)\b|[;,])", re.IGNORECASE | re.DOTALL)
+_PROCEDURE = re.compile(
+    r"\b(?:let|let's|let’s|we|each|every|consider\w*|evaluat\w+|analy[sz]\w+|examin\w+)\b", re.IGNORECASE
+)
+_SAYS_MORE = re.compile(
+    r"[)\]*\"']*,?\s+(?!(?:is|was|because|since|as|which|with|for|given|due|based|and|or|not|would|must|seems|it|by)\b)[a-z]"
+)
+"""`Answer (D) confuses two rules` speaks of an answer and gives none."""
+_HEADING = re.compile(
+    r"[^\w(]*(?!\W*(?:option\s+|choice\s+)?[A-J][.):])(?:(?!\b(?:is|are|be|was|why|as)\b)[^\n])*", re.I
+)
 _TURN = re.compile(
     r"\b(?:wait|no|hmm|but|however|actually|correction|instead|rather|mistake|sorry|reconsider\w*|re-?check\w*|oops|not|"
     r"revis\w+|final(?:ly)?|corrected|so|thus|therefore|hence)\b",
@@ -121,6 +147,8 @@ class Statement:
 
     conclusion: Conclusion
     after: str
+    before: str = ""
+    """What leads up to it, from the same part of the text."""
 
 
 def clause_before(text: str) -> str:
@@ -161,11 +189,11 @@ def stated(text: str, options: Options) -> Statement | None:
             if found is None:
                 continue
             if not found.firm:
-                guess = guess or Statement(found, window[place:])
+                guess = guess or Statement(found, window[place:], window[max(0, place - LINE) : place])
                 continue
             if _contradicted(window, places, place, found, options):
                 found = replace(found, reading=replace(found.reading, problem=TWO_OPTIONS))
-            return Statement(found, window[place:])
+            return Statement(found, window[place:], window[max(0, place - LINE) : place])
     return guess
 
 
@@ -212,11 +240,19 @@ def _stated_after(window: str, place: int, options: Options) -> Conclusion | Non
         return None
     clause = clause_before(window[max(0, place - 120) : place])
     sentence = re.split(r"[.!?\n]", window[max(0, place - 120) : place])[-1]
-    if _SUPPOSED.search(clause) or ("would" in cue.group() and _CONDITION.search(sentence)):
+    if (
+        _SUPPOSED.search(clause)
+        or ("would" in cue.group() and _CONDITION.search(sentence))
+        or _DEMOTED.search(sentence)
+        or _hearsay(sentence)
+        or _PROCEDURE.search(cue.group())
+    ):
         return None
     line, newline, after = window[cue.end() : cue.end() + LINE].partition("\n")
     same_line = bool(line.strip(' *_`:："”'))
     if not same_line:
+        if not _opens_line(window, place, cue.group()):
+            return None
         line, newline, after = after.lstrip().partition("\n")
         if lists(line, after):
             return None
@@ -225,10 +261,27 @@ def _stated_after(window: str, place: int, options: Options) -> Conclusion | Non
     aside = reading is not None and reading.how == "letter" and _ASIDE.match(reading.rest)
     if reading is None or aside or reading.rest.lstrip(")*_. ").startswith("?"):
         return None
+    bare = reading.how == "letter" and cue.group().rstrip("( ").isalpha()
+    if bare and _SAYS_MORE.match(reading.rest):
+        return None
     stripped = line.rstrip(" *_`$)}\"'")
     ended = bool(newline) or stripped.endswith((".", "。")) or bool(reading.rest.strip(" *_`$)}]\"'"))
     firm = not _GUESSED.search(clause) and not re.match(r"\s*(?:could|might|may)\b", line)
     return Conclusion(reading, "answer_line", conclusive=ended and firm, firm=firm)
+
+
+def _opens_line(window: str, place: int, cue: str) -> bool:
+    """Whether the answer may stand in the line below a cue: a title, or a sentence that breaks off before it."""
+    if re.search(rf"(?:[:：]|{_IS})\W*$", cue, re.IGNORECASE):
+        return True
+    start = window.rfind("\n", 0, place) + 1
+    return _HEADING.fullmatch(window, start, place) is not None
+
+
+def _hearsay(sentence: str) -> bool:
+    """Whether it is others who are said to give an answer: `some might think that ...`."""
+    contrast = _CONTRAST.match(sentence)
+    return _OPINION.search(sentence[contrast.end() :] if contrast else sentence) is not None
 
 
 def _other_than(line: str, options: Options) -> Reading | None:
@@ -245,7 +298,11 @@ def _proven_before(window: str, place: int, options: Options) -> Conclusion | No
         return None
     if link["quality"] is None and (link["the"] is None or not noun.group().lower().startswith("answer")):
         return None
-    after = window[noun.end() : noun.end() + 30]
+    if _DEMOTED.search(link.group()) or (
+        link["beside"] and (link["quality"] or "").strip().lower() in ("final", "only")
+    ):
+        return None
+    after = window[noun.end() : noun.end() + 60]
     if link["quality"] is None and _GOES_ON.match(after):
         return None  # `B is the only option that mentions it`
     if (
@@ -267,7 +324,9 @@ def _proven_before(window: str, place: int, options: Options) -> Conclusion | No
         clause, letter = clause_before(before), letter_of(label)
         if excluded is not None or letter not in options.letters:
             return None
-        if _SUPPOSED.search(clause) or _ASKED.search(before):
+        if _SUPPOSED.search(clause) or _ASKED.search(before) or _hearsay(before):
+            return None
+        if "would" in link.group() and _CONDITION.search(before):
             return None
         firm = not _GUESSED.search(clause)
         ended = bool(after.strip(" *_\"'"))
