@@ -13,7 +13,9 @@ import json
 import re
 from dataclasses import replace
 
+from evalkit.scoring.jsontext import breaks_off
 from evalkit.scoring.options import DENIED, TWO_OPTIONS, Options, Reading, visible
+from evalkit.scoring.own import own_part
 from evalkit.scoring.statements import (
     ADJECTIVE,
     LABEL,
@@ -39,7 +41,7 @@ _DOUBTED = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\s*\"”)]+(?=\S)|\n+")
 _AFFIRMED = re.compile(
-    r"(?:\b(?:so|thus|hence|therefore|leav(?:es|ing)|say|choos(?:e|ing)|chose|select(?:ed|ing)?|pick(?:ed|ing)?|opt\s+for|is|be|it's|"
+    r"(?:\b(?:(?:so|thus|hence|therefore)\b,?|leav(?:es|ing)|say|choos(?:e|ing)|chose|select(?:ed|ing)?|pick(?:ed|ing)?|opt\s+for|is|be|it's|"
     r"that's|match(?:es|ing)?|namely|conclude|only|supports?|mark|(?:go(?:ing|es)?|went|stick|left|agrees?|consistent|aligns?|"
     r"leav(?:es|ing)\s+us)\s+with|go\s+for|(?:correspond(?:s|ing)?|lead(?:s|ing)?|points?|equal|equivalent|refers?|comes|belongs)\s+to)\b|[:=→⇒>—–])"
     r"\s*(?:us\s+)?(?:with\s+|on\s+)?(?:only\s+)?(?:the\s+)?(?:(?:correct|right|best)\s+)?[*\"'(]*$",
@@ -70,7 +72,30 @@ _ONLY = re.compile(r"\bonly\s+(?:(?:option|choice|answer)\s+)?[*(\"']*$", re.IGN
 _WORKS = re.compile(
     r"[)*\"']*\s+(?:works|fits|holds|satisf\w+|meets|matches|qualifies|agrees|remains)\b", re.IGNORECASE
 )
-_ASKED = re.compile(r"\?|\b(?:if|unless|at\s+first|initially)\b", re.IGNORECASE)
+_ASKED = re.compile(r"\?|\b(?:if|unless|at\s+first|initially|but\s+(?:none|no|neither))\b", re.IGNORECASE)
+_CONCEDED = re.compile(
+    r"\b(?:although|though|while|whereas)\b[^,;]*$|\bat\s+first\b|\bthought\b|\bfirst\s+(?:instinct|impression|guess)\b[^,;]*$",
+    re.IGNORECASE,
+)
+_OVERRULES = re.compile(r"\bbut\s+(?:actually|really|rather)\s+(?:it(?:'s|’s|\s+is)\s+)?[(*\"']*$", re.IGNORECASE)
+_IN_THE_END = re.compile(
+    r"(?:(?!\b[B-J]\b)[^.;\n]){0,80}?\b(?:making\s+(?:it|this)|(?:so|hence|therefore)\s+(?:it|this)\s+(?:is|must\s+be))\s+"
+    r"the\s+(?:correct\s+|right\s+|best\s+)?(?:answer|choice|option|exception)\b",
+    re.IGNORECASE,
+)
+"""`C is not a function, so it is the answer`, where the question asks for the one that is none."""
+_JOINED = re.compile(r"(?<![\w'’])\(?([A-J])\)?(?:,\s*|\s+)(?:and|&)\s+(?:option\s+)?[(*\"']*$")
+_LISTED_WRONG = re.compile(
+    r"(?:[)\]*\"']*\s*(?:,\s*(?:and\b)?|and\b|or\b|&)\s*[(*\"'\[]*[A-J](?!\w))+[)\]*\"']*\s+"
+    r"(?:are|is|can|do)[^.,;\n]{0,30}\b(?:not|incorrect|wrong|false|eliminated|excluded|ruled\s+out)\b",
+)
+_OF_ANOTHER = re.compile(r"\s+(?:to|for)\s+(?:an?|another)\s+(?:\w+\s+)?question\b", re.IGNORECASE)
+_QUANTITY = re.compile(
+    r"\bthe\s+(?!(?:\w+\s+){0,2}(?:answer|option|choice|one|letter|statement|value\s+closest|closest)\b)(?:[\w'’-]+\s+){1,6}"
+    r"(?:is|are|be|points?|equals?)\s+(?:equal\s+)?(?:to\s+)?$",
+    re.IGNORECASE,
+)
+"""`The magnetic field is B`: among numbers to choose from, a letter may be a symbol."""
 _TURNED = re.compile(
     r"\b(?:wait|hmm|actually|sorry|apolog\w+|mistaken|correction|oops|on\s+second\s+thought|"
     r"re-?(?:check|consider|evaluat|examin|calculat|read)\w*)\b",
@@ -83,15 +108,25 @@ _CONCLUDES = re.compile(
 _TITLE = re.compile(
     r"\W*(?:(?:the|final|correct|right|best|my)\s+)*answer\b(?:\W*[:：]|\s+is\b[^\n]{0,40}(?:\n|$))", re.IGNORECASE
 )
+_SETTLED = frozenset(["json", "boxed", "answer_line", "verdict", "choice_letter"])
+_CLOSED = re.compile(r"[\"\d\]]\s*\}[ \t]*\n")
 _BOLD = re.compile(r"\*\*[(\[]?([A-Z])(?:[).:\]]\s?[^*\n]*)?\*\*")
 _JSON_KEY = re.compile(r"""\\?["'](?:final_?|correct_?)?(?:answer|choice|option)\\?["']\s*:\s*""", re.IGNORECASE)
 
 
 def concluded(text: str, options: Options) -> Conclusion | None:
     """The conclusion of `text`, or None. Time is linear in its length, and short where it ends on an answer."""
+    return _concluded(own_part(text, lambda part: _is_settled(_concluded(part, options))), options)
+
+
+def _is_settled(found: Conclusion | None) -> bool:
+    return found is not None and found.firm and not found.reading.problem and found.step in _SETTLED
+
+
+def _concluded(text: str, options: Options) -> Conclusion | None:
     text = text.rstrip()
     in_json = _json(text, options)
-    if in_json is not None:
+    if in_json is not None or (breaks_off(text) and not _CLOSED.search(text)):
         return in_json
     statement = stated(text, options)
     if statement is not None and statement.conclusion.firm:
@@ -201,29 +236,46 @@ def _alone(line: str, options: Options, *, conclusive: bool) -> Conclusion | Non
 
 
 def _final_sentence(text: str, options: Options) -> Conclusion | None:
-    """The last of the closing sentences that speaks for an option."""
+    """The last of the closing sentences that speaks for an option which no later one speaks against."""
+    denied = ""
     for sentence in reversed(_SENTENCE_END.split(text[-_CLOSING:])[-5:]):
         named = ""
         for label in LABEL.finditer(sentence):
             letter = letter_of(label)
-            if letter in options.letters and letter not in named and _affirmed(sentence, label):
-                named += letter
+            if letter not in options.letters or letter in named + denied:
+                continue
+            if _IN_THE_END.match(sentence[label.end() :]):
+                named = letter
+            elif DENIED.match(sentence[label.end() :]):
+                denied += letter
+            elif _OVERRULES.search(sentence[: label.start()]) and not sentence[label.end() :].strip(" *.!)"):
+                named = letter
+            elif _affirmed(sentence, label, options):
+                joined = _JOINED.search(sentence[: label.start()])
+                named += letter + (joined[1] if joined and joined[1] in options.letters else "")
         if named:
             problem = TWO_OPTIONS if len(named) > 1 else None
             return Conclusion(Reading(named, "letter", problem=problem), "final_sentence", conclusive=False)
     return None
 
 
-def _affirmed(sentence: str, label: re.Match[str]) -> bool:
+def _affirmed(sentence: str, label: re.Match[str], options: Options) -> bool:
     before, after = sentence[max(0, label.start() - 60) : label.start()], sentence[label.end() :]
     if _SOUGHT.search(sentence[: label.start()]):
         return True
     if _REJECTED.search(clause_before(before)) or DENIED.match(after) or _ASKED.search(after):
         return False
-    if _PRAISED.match(after) or (_ONLY.search(before) and _WORKS.match(after)):
+    if _CONCEDED.search(before) or _LISTED_WRONG.match(after):
+        return False
+    praised = _PRAISED.match(after)
+    if praised is not None and _OF_ANOTHER.match(after, praised.end()):
+        return False
+    if praised or (_ONLY.search(before) and _WORKS.match(after)):
         return True
     if re.match(r"\s+it\s+is\s*[.!]*$", after):
         return True
+    if len(label.group()) == 1 and options.are_numbers and _QUANTITY.search(before):
+        return False
     ends = re.match(r"[)\]*\"'`$]*\s*(?:[.,;:!]|$|because\b|since\b|as\b|\()", after)
     return ends is not None and _AFFIRMED.search(before) is not None
 

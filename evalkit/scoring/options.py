@@ -65,7 +65,7 @@ _HEAD = re.compile(
     re.IGNORECASE,
 )
 _DELIMITED = re.compile(
-    r"\s*(?:$|\n|[.,:;!?)\]|/&<…。，：；、！]|[-–—=]+>?\s|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|\()"
+    r"\s*(?:$|\n|[.,:;!?)\]|/&<→…。，：；、！]|[-–—=]+>?\s|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|\()"
 )
 _LINKED = re.compile(
     r"\s+(?:is|because|since|as|which|with|and|or|but|not|for|due|given|based|rather|instead|by|est|ist|es|weil|"
@@ -75,9 +75,10 @@ _LINKED = re.compile(
 _LINKED_WORD = re.compile(r"\s+(?:is|because|since|which|not|rather|(?:and|or)\s+[A-Z](?!\w))(?!\w)")
 _LABEL_NEXT = rf"(?:(?:also|possibly|maybe|perhaps|even|the)\s+)*(?:{_NOUN}\s*)?[(\"'*\[]*((?-i:[A-Z]))(?![\w'’+#-])"
 _ALSO = re.compile(
-    rf"[)\]*\"'.]*\s*(?:(?:,|/|&|\+|;|、|\b(?:and/or|and|or|oder|und|ou|et|o|y|и|или)\b|或者?|和|と|또는)\s*)+"
-    rf"{_LABEL_NEXT}(?=[)\]*\"']*\s*(?:[.,;:!?)\]/&+]|$|\n|are\b|both\b|and\b|or\b|\())",
+    rf"[)\]*\"'.]*\s*(?:(?:,|/|\||&|\+|;|、|\b(?:and/or|and|or|oder|und|ou|et|o|y|и|или)\b|或者?|和|と|또는)\s*)+"
+    rf"{_LABEL_NEXT}(?=[)\]*\"']*\s*(?:[.,;:!?)\]/&+|]|$|\n|are\b|both\b|and\b|or\b|\())",
 )
+_WITH = re.compile(r"(?:\b(?:and|or)\b|[&/+])\s*[(\[]?([A-Z])[)\].:]\s*")
 _CORRECTED = re.compile(
     rf"(?:[.,;:?!…—–-]|\.\.\.)\s*(?:(?:hmm|oh|but|or)[,\s]+)?(?:no|wait|actually|sorry|correction|i\s+mean|rather|oops|make\s+that|"
     rf"scratch\s+that|nein|non|нет|不)\b(?!\s+than)[^\n]{{0,40}}?(?<![\w'’-]){_LABEL_NEXT}"
@@ -132,6 +133,11 @@ class Options:
     def longest(self) -> int:
         """Characters of the longest option."""
         return max(map(len, self.texts), default=0)
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether all of them are."""
+        return bool(self.values) and None not in self.values
 
     def read(self, statement: str, *, inside: bool = True) -> Reading | None:
         """Which option `statement` names, at its head or else (`inside`) further on; None if it names none."""
@@ -205,6 +211,9 @@ class Options:
             other = pattern(rest)
             if other is not None and other[1].upper() != letter and other[1].upper() in self.letters:
                 return Reading(letter + other[1].upper(), "letter", rest, TWO_OPTIONS)
+        beside = self._spelt_beside(letter, rest)
+        if beside:
+            return Reading(letter + beside, "letter_and_text", rest, TWO_OPTIONS)
         spelt = self._spelt(letter, rest)
         if spelt is None:
             return Reading(letter, "letter", rest, alone=_REASON.match(rest) is not None)
@@ -215,6 +224,14 @@ class Options:
             )
             return Reading(letter, "letter_and_text", rest, alone=own)
         return Reading(letter + spelt[0], "letter_and_text", rest, TWO_OPTIONS, alone=True)
+
+    def _spelt_beside(self, letter: str, rest: str) -> str:
+        """Another option, letter and text, that is given together with one: `A) Berlin and C) Madrid`."""
+        for other in _WITH.finditer(rest.partition("\n")[0][:_MAX_STATEMENT]) if self.keys else ():
+            own = key(self.text_of(other[1]))
+            if other[1] != letter and own and key(rest[other.end() :]).startswith(own):
+                return str(other[1])
+        return ""
 
     def _spelt(self, letter: str, rest: str) -> str | None:
         """Options whose text follows a letter; None if the rest of the line is something else."""

@@ -91,9 +91,10 @@ _GUESSED = re.compile(
 )
 _ASIDE = re.compile(
     r"\W*(?:if|were|unless|only\s+(?:if|for|when)|in\s+(?:that|this)\s+case|at\s+first|"
-    r"(?:to|for|in|under)\s+(?:an?\s+|the\s+|some\s+)?(?:different|other|wrong|question|old)|but)\b",
+    r"(?:to|for|in|under)\s+(?:an?\s+|the\s+|some\s+)?(?:different|other|wrong|another|question|old))\b",
     re.IGNORECASE,
 )
+_BUT = re.compile(r"\W*but\b", re.IGNORECASE)
 _DEMOTED = re.compile(
     r"\b(?:wrong|incorrect|false|second|next|third|least|worst|weak\w*|tempting|trap|common|popular|obvious|other|opposite|"
     r"alternative|distractor|runner-up|mistaken?)\s*[:,]?\s+(?:\w+\s+)?$",
@@ -127,7 +128,8 @@ _ASKED = re.compile(
 _CONDITION = re.compile(r"\b(?:if|were|had|unless)\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"\s*(?:left|is|that|remaining|would|must)\b", re.IGNORECASE)
 _BETWEEN = re.compile(r"[)\]*.:\"'\s]*(?:\([^()]{0,100}\)|(?<=[).:\s])(?!is\b|are\b)[^,;]{0,100})?[\s*]*,?\s*")
-_LABEL_LINE = re.compile(r"\s*[*_#>\s]*[(\[]?([A-Z])[)\].:]\s*\S")
+_LABEL_LINE = re.compile(r"[-•*_#>\s]*[(\[]?([A-Z])(?:[)\].:]\s*\S|[*_ \t]*(?:\n|$))")
+_TO_CHECK = re.compile(r"[^.\n]{0,40}\bbut\s+(?:let|i|we)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +171,12 @@ def lists(line: str, following: str) -> bool:
 
 
 def ends_list(line: str, preceding: str, options: Options) -> bool:
-    """Whether a list of all options, or of some, ends here."""
+    """Whether a list of all options, or of some, ends here: the line before holds an earlier one and no more."""
     last, before = _LABEL_LINE.match(line), _LABEL_LINE.match(preceding)
-    if last is None or before is None or ord(last[1]) != ord(before[1]) + 1:
+    if last is None or before is None or before[1] >= last[1]:
         return False
-    return last[1] == options.letters[-1] or not options.texts
+    reading = options.read(preceding.strip(" -•*"), inside=False)
+    return (reading is not None and reading.alone) or last[1] == options.letters[-1] or not options.texts
 
 
 def stated(text: str, options: Options) -> Statement | None:
@@ -267,7 +270,8 @@ def _stated_after(window: str, place: int, options: Options) -> Conclusion | Non
     stripped = line.rstrip(" *_`$)}\"'")
     ended = bool(newline) or stripped.endswith((".", "。")) or bool(reading.rest.strip(" *_`$)}]\"'"))
     firm = not _GUESSED.search(clause) and not re.match(r"\s*(?:could|might|may)\b", line)
-    return Conclusion(reading, "answer_line", conclusive=ended and firm, firm=firm)
+    checked = _TO_CHECK.match(reading.rest) is not None
+    return Conclusion(reading, "answer_line", conclusive=ended and firm and not checked, firm=firm)
 
 
 def _opens_line(window: str, place: int, cue: str) -> bool:
@@ -307,6 +311,7 @@ def _proven_before(window: str, place: int, options: Options) -> Conclusion | No
         return None  # `B is the only option that mentions it`
     if (
         _ASIDE.match(after)
+        or _BUT.match(after)
         or after.lstrip("*_) ").startswith("?")
         or (link["beside"] is not None and _GOES_ON.match(after))
     ):
