@@ -14,8 +14,9 @@ import re
 from dataclasses import replace
 
 from evalkit.scoring.jsontext import breaks_off
-from evalkit.scoring.options import DENIED, TWO_OPTIONS, Options, Reading, visible
+from evalkit.scoring.options import DENIED, TWO_OPTIONS, Options, Reading
 from evalkit.scoring.own import own_part
+from evalkit.scoring.spelling import visible
 from evalkit.scoring.statements import (
     ADJECTIVE,
     LABEL,

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evalkit.scoring.numbers import plain_number
+from evalkit.scoring.spelling import cleaned, key, value_of
 from evalkit.tasks.choices import LETTERS, without_letters
 
 _USUAL = LETTERS[:10]
@@ -21,31 +20,8 @@ TWO_OPTIONS = "names two options"
 NO_OPTION = "names an option that the question does not have"
 _MAX_STATEMENT = 1_000
 
-_INVISIBLE = dict.fromkeys(
-    [0, 0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
-) | dict(zip(range(0xFF21, 0xFF2B), range(0x41, 0x4B), strict=True))  # and fullwidth letters as plain ones
 _LOOKALIKES = str.maketrans("АВСЕНАІЈΑΒΕΗΙ", "ABCEHAIJABEHI")
 _ARABIC = str.maketrans("أابجد", "AABCD")
-_SUPERSCRIPTS = {ord(high): f"^{low}" for high, low in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)}
-_SIGNS = str.maketrans(
-    {"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "⁄": "/", "∕": "/", "÷": "/", "·": "*", "×": "*", "∗": "*"}
-    | dict.fromkeys("“”„«»\"`´‘’'", "'")
-)
-_WRAPPER = re.compile(
-    r"\\(?:boxed|fbox|text(?:bf|it|rm|sf|tt|normal)?|mathrm|mathbf|mathit|mathsf|mbox|operatorname|underline)\s*\{"
-    r"([^{}]*)\}"
-)
-_TEX_NOISE = re.compile(r"\\(?:left|right|displaystyle|quad|qquad|[,;:! ()\[\]])|~")
-_FRAC = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
-_SQRT = re.compile(r"\\sqrt\{([^{}]*)\}")
-_COMMAND = re.compile(r"\\([A-Za-z]+)")
-_COMMANDS = {
-    "pi": "π", "times": "*", "cdot": "*", "div": "/", "circ": "°", "degree": "°", "infty": "∞", "approx": "≈",
-    "neq": "≠", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "pm": "±", "sqrt": "√", "alpha": "α", "beta": "β",
-    "gamma": "γ", "theta": "θ", "lambda": "λ", "mu": "μ", "sigma": "σ", "omega": "ω", "Delta": "Δ",
-}  # fmt: skip
-_UNIT = re.compile(r"(?<=[\d)])(?:°[CF]?|[a-zµμ](?:[a-zµμ./*]|\^-?\d){0,11})$", re.IGNORECASE)
-
 _NOUN = (
     r"(?:options?|choices?|answers?|letters?|statements?|alternatives?|opci[oó]n|alternativa|letra|lettre|proposition|"
     r"variante?|вариант|пункт|буква|选项|選項|選択肢|보기|الخيار|الحرف)"
@@ -174,7 +150,7 @@ class Options:
         same = "".join(a for a, b in zip(self.letters, self.keys, strict=True) if b.casefold() == folded)
         if same:
             return same
-        value = _value(wanted)
+        value = value_of(wanted)
         if value is None:
             return ""
         return "".join(a for a, b in zip(self.letters, self.values, strict=True) if b == value)
@@ -300,7 +276,7 @@ def _options_of(texts: tuple[str, ...], letters: str) -> Options:
         return Options(letters)
     own, texts = LETTERS[: len(texts)], without_letters(texts)
     keys = tuple(key(cleaned(t)) for t in texts)
-    return Options(own, texts, keys, tuple(_value(k) for k in keys))
+    return Options(own, texts, keys, tuple(value_of(k) for k in keys))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -321,51 +297,6 @@ def options_in(question: str) -> tuple[str, ...]:
 
 _LIST_LINE = re.compile(r"^[ \t]*[*_]{0,2}[(\[]?([A-Z])[)\].:：、][*_]{0,2}[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _LIST_INLINE = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].]\s*((?:(?!\s[(\[]?[A-Z][)\].]\s?)[^\n])+)")
-
-
-def visible(text: str) -> str:
-    """Without characters that have no width."""
-    return text.translate(_INVISIBLE) if not text.isascii() or "\0" in text else text
-
-
-def cleaned(text: str) -> str:
-    """A statement without emphasis, TeX wrappers and other widths of the same characters."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", visible(text).translate(_SUPERSCRIPTS))
-    if "\\" in text:
-        for _ in range(4):
-            text, count = _WRAPPER.subn(r" \1 ", text)
-            if not count:
-                break
-        text = _TEX_NOISE.sub(" ", text)
-    return text.replace("**", "").replace("__", "").replace("`", "").replace("$", "").strip().strip("*_#>").strip()
-
-
-def key(text: str) -> str:
-    """What two spellings of the same text have in common."""
-    text = _FRAC.sub(_ratio, text)
-    text = _SQRT.sub(lambda m: f"√{_grouped(m[1])}", text)
-    text = _COMMAND.sub(lambda m: _COMMANDS.get(m[1], m[1]), text)
-    text = text.translate(_SIGNS)
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    text = re.sub(r"\^\{([^{}]*)\}", r"^\1", text)
-    return re.sub(r"[\s'*_$]+", "", text).strip(".,;:!")
-
-
-def _ratio(match: re.Match[str]) -> str:
-    return f"{_grouped(match[1])}/{_grouped(match[2])}"
-
-
-def _grouped(text: str) -> str:
-    text = text.strip()
-    return text if re.fullmatch(r"\w+", text) else f"({text})"
-
-
-def _value(wanted: str) -> Fraction | None:
-    """The number that a key stands for, with or without a unit."""
-    if not any(c.isdigit() for c in wanted[:12]) or len(wanted) > 60:
-        return None
-    return plain_number(_UNIT.sub("", wanted))
 
 
 def _latin(letter: str) -> str:

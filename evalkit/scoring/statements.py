@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from evalkit.scoring import extract
-from evalkit.scoring.options import TWO_OPTIONS, Options, Reading, visible
+from evalkit.scoring.options import TWO_OPTIONS, Options, Reading
+from evalkit.scoring.spelling import visible
 
 WINDOW = 3_000
 LINE = 1_000
