@@ -13,25 +13,21 @@ import json
 import re
 from dataclasses import replace
 
+from evalkit.scoring.closing import CLOSING, SENTENCE_END, bold, final_sentence, final_text
 from evalkit.scoring.jsontext import breaks_off
-from evalkit.scoring.options import DENIED, TWO_OPTIONS, Options, Reading
+from evalkit.scoring.options import Options, Reading
 from evalkit.scoring.own import own_part
 from evalkit.scoring.spelling import visible
 from evalkit.scoring.statements import (
-    ADJECTIVE,
-    LABEL,
     LINE,
     WINDOW,
     Conclusion,
     Statement,
-    clause_before,
     ends_list,
-    letter_of,
     lists,
     stated,
 )
 
-_CLOSING = 800
 _ROOM = 120
 """What a line may hold besides an option: its letter, marks, a short reason."""
 _DOUBTED = re.compile(
@@ -40,63 +36,6 @@ _DOUBTED = re.compile(
     r"check\s+again)|correction(?=\s*:)|scratch\s+that|i\s+made\s+an?\s+(?:mistake|error))\b",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\s*\"”)]+(?=\S)|\n+")
-_AFFIRMED = re.compile(
-    r"(?:\b(?:(?:so|thus|hence|therefore)\b,?|leav(?:es|ing)|say|choos(?:e|ing)|chose|select(?:ed|ing)?|pick(?:ed|ing)?|opt\s+for|is|be|it's|"
-    r"that's|match(?:es|ing)?|namely|conclude|only|supports?|mark|(?:go(?:ing|es)?|went|stick|left|agrees?|consistent|aligns?|"
-    r"leav(?:es|ing)\s+us)\s+with|go\s+for|(?:correspond(?:s|ing)?|lead(?:s|ing)?|points?|equal|equivalent|refers?|comes|belongs)\s+to)\b|[:=→⇒>—–])"
-    r"\s*(?:us\s+)?(?:with\s+|on\s+)?(?:only\s+)?(?:the\s+)?(?:(?:correct|right|best)\s+)?[*\"'(]*$",
-    re.IGNORECASE,
-)
-_PRAISED = re.compile(
-    r"[)\]*\"':]*\s*(?:\([^()\n]{0,100}\)\s*)?\b(?:is|are|seems|appears|(?:must|would|has\s+to)\s+be|fits|remains)\b\s*"
-    r"(?:(?:therefore|thus|clearly|indeed|definitely|hence|likely|probably|left|to\s+be|also)\s+)*"
-    r"(?:(?:the|a|an|only|most|one)\s+)*"
-    rf"(?:{ADJECTIVE}|one|answer|option|choice|left|(?<=must be )true)(?=[\s.,!*;:]|$)"
-    r"|[^.,;!?\n]{0,100}?\b(?:is|must\s+be)\s+(?:therefore\s+|thus\s+|hence\s+)?(?:the\s+)?(?:correct|right|best)"
-    r"(?:\s+(?:answer|option|choice|one))?[*\"')]*\s*(?:[.!;,]|$)",
-    re.IGNORECASE,
-)
-_REJECTED = re.compile(
-    r"\b(?:not|n't|incorrect|wrong|false|cannot|can't|isn't|isn’t|eliminat\w+|rul(?:e|es|ed|ing)\s+out|exclud\w+|invalid|neither|"
-    r"nor|unlike|rather\s+than|instead\s+of|than|whether|if|or|and|between|compare\w*)\b|n't\b",
-    re.IGNORECASE,
-)
-_SOUGHT = re.compile(
-    r"\bthe\s+(?:\w+\s+){0,2}(?:(?:incorrect|false|wrong|untrue|invalid)\s+(?:statement|option|choice|claim|one)|exception|odd\s+one(?:\s+out)?|"
-    r"(?:statement|option|choice|one)\s+(?:that|which)\s[^.,;]{0,80})\s+(?:is|must\s+be|would\s+be)\s*(?:therefore\s+)?[:*\"'(]*\s*$",
-    re.IGNORECASE,
-)
-"""What questions that ask for the wrong one are answered by: `the false statement is B`."""
-_EQUALS = re.compile(r"(=|≈|\b(?:is|are|be|equals?|total\s+of)\b)", re.IGNORECASE)
-_ONLY = re.compile(r"\bonly\s+(?:(?:option|choice|answer)\s+)?[*(\"']*$", re.IGNORECASE)
-_WORKS = re.compile(
-    r"[)*\"']*\s+(?:works|fits|holds|satisf\w+|meets|matches|qualifies|agrees|remains)\b", re.IGNORECASE
-)
-_ASKED = re.compile(r"\?|\b(?:if|unless|at\s+first|initially|but\s+(?:none|no|neither))\b", re.IGNORECASE)
-_CONCEDED = re.compile(
-    r"\b(?:although|though|while|whereas)\b[^,;]*$|\bat\s+first\b|\bthought\b|\bfirst\s+(?:instinct|impression|guess)\b[^,;]*$",
-    re.IGNORECASE,
-)
-_OVERRULES = re.compile(r"\bbut\s+(?:actually|really|rather)\s+(?:it(?:'s|’s|\s+is)\s+)?[(*\"']*$", re.IGNORECASE)
-_IN_THE_END = re.compile(
-    r"(?:(?!\b[B-J]\b)[^.;\n]){0,80}?\b(?:making\s+(?:it|this)|(?:so|hence|therefore)\s+(?:it|this)\s+(?:is|must\s+be))\s+"
-    r"the\s+(?:correct\s+|right\s+|best\s+)?(?:answer|choice|option|exception)\b",
-    re.IGNORECASE,
-)
-"""`C is not a function, so it is the answer`, where the question asks for the one that is none."""
-_JOINED = re.compile(r"(?<![\w'’])\(?([A-J])\)?(?:,\s*|\s+)(?:and|&)\s+(?:option\s+)?[(*\"']*$")
-_LISTED_WRONG = re.compile(
-    r"(?:[)\]*\"']*\s*(?:,\s*(?:and\b)?|and\b|or\b|&)\s*[(*\"'\[]*[A-J](?!\w))+[)\]*\"']*\s+"
-    r"(?:are|is|can|do)[^.,;\n]{0,30}\b(?:not|incorrect|wrong|false|eliminated|excluded|ruled\s+out)\b",
-)
-_OF_ANOTHER = re.compile(r"\s+(?:to|for)\s+(?:an?|another)\s+(?:\w+\s+)?question\b", re.IGNORECASE)
-_QUANTITY = re.compile(
-    r"\bthe\s+(?!(?:\w+\s+){0,2}(?:answer|option|choice|one|letter|statement|value\s+closest|closest)\b)(?:[\w'’-]+\s+){1,6}"
-    r"(?:is|are|be|points?|equals?)\s+(?:equal\s+)?(?:to\s+)?$",
-    re.IGNORECASE,
-)
-"""`The magnetic field is B`: among numbers to choose from, a letter may be a symbol."""
 _TURNED = re.compile(
     r"\b(?:wait|hmm|actually|sorry|apolog\w+|mistaken|correction|oops|on\s+second\s+thought|"
     r"re-?(?:check|consider|evaluat|examin|calculat|read)\w*)\b",
@@ -111,7 +50,6 @@ _TITLE = re.compile(
 )
 _SETTLED = frozenset(["json", "boxed", "answer_line", "verdict", "choice_letter"])
 _CLOSED = re.compile(r"[\"\d\]]\s*\}[ \t]*\n")
-_BOLD = re.compile(r"\*\*[(\[]?([A-Z])(?:[).:\]]\s?[^*\n]*)?\*\*")
 _JSON_KEY = re.compile(r"""\\?["'](?:final_?|correct_?)?(?:answer|choice|option)\\?["']\s*:\s*""", re.IGNORECASE)
 
 
@@ -137,11 +75,11 @@ def _concluded(text: str, options: Options) -> Conclusion | None:
     return (
         _last_line(tail, options)
         or (first if first and first.step == "choice_letter" else None)
-        or _final_sentence(tail, options)
+        or final_sentence(tail, options)
         or (statement.conclusion if statement else None)
-        or _bold(tail, options)
+        or bold(tail, options)
         or first
-        or _final_text(tail, options)
+        or final_text(tail, options)
     )
 
 
@@ -190,7 +128,7 @@ def _reconsidered(statement: Statement, options: Options) -> Conclusion:
     if doubt is None or found.reading.problem or found.step == "verdict":
         return found
     rest = statement.after[doubt.start() :]
-    return _last_line(rest, options) or _final_sentence(rest, options) or replace(found, conclusive=False)
+    return _last_line(rest, options) or final_sentence(rest, options) or replace(found, conclusive=False)
 
 
 def _opening(text: str, statement: Statement, options: Options) -> Conclusion | None:
@@ -205,8 +143,8 @@ def _opening(text: str, statement: Statement, options: Options) -> Conclusion | 
         return None
     if first.reading.letter == found.reading.letter or _TURNED.search(text, len(line)):
         return None
-    led = _SENTENCE_END.split(statement.before + statement.after[:1])[-1]
-    sentence = led + _SENTENCE_END.split(statement.after[1:_CLOSING])[0]
+    led = SENTENCE_END.split(statement.before + statement.after[:1])[-1]
+    sentence = led + SENTENCE_END.split(statement.after[1:CLOSING])[0]
     titled = _TITLE.match(statement.before.rpartition("\n")[2] + statement.after)
     return None if titled or _CONCLUDES.search(sentence) else replace(first, conclusive=True)
 
@@ -234,69 +172,3 @@ def _alone(line: str, options: Options, *, conclusive: bool) -> Conclusion | Non
     if reading is None or not reading.alone:
         return None
     return Conclusion(reading, "choice_text" if reading.how == "text" else "choice_letter", conclusive)
-
-
-def _final_sentence(text: str, options: Options) -> Conclusion | None:
-    """The last of the closing sentences that speaks for an option which no later one speaks against."""
-    denied = ""
-    for sentence in reversed(_SENTENCE_END.split(text[-_CLOSING:])[-5:]):
-        named = ""
-        for label in LABEL.finditer(sentence):
-            letter = letter_of(label)
-            if letter not in options.letters or letter in named + denied:
-                continue
-            if _IN_THE_END.match(sentence[label.end() :]):
-                named = letter
-            elif DENIED.match(sentence[label.end() :]):
-                denied += letter
-            elif _OVERRULES.search(sentence[: label.start()]) and not sentence[label.end() :].strip(" *.!)"):
-                named = letter
-            elif _affirmed(sentence, label, options):
-                joined = _JOINED.search(sentence[: label.start()])
-                named += letter + (joined[1] if joined and joined[1] in options.letters else "")
-        if named:
-            problem = TWO_OPTIONS if len(named) > 1 else None
-            return Conclusion(Reading(named, "letter", problem=problem), "final_sentence", conclusive=False)
-    return None
-
-
-def _affirmed(sentence: str, label: re.Match[str], options: Options) -> bool:
-    before, after = sentence[max(0, label.start() - 60) : label.start()], sentence[label.end() :]
-    if _SOUGHT.search(sentence[: label.start()]):
-        return True
-    if _REJECTED.search(clause_before(before)) or DENIED.match(after) or _ASKED.search(after):
-        return False
-    if _CONCEDED.search(before) or _LISTED_WRONG.match(after):
-        return False
-    praised = _PRAISED.match(after)
-    if praised is not None and _OF_ANOTHER.match(after, praised.end()):
-        return False
-    if praised or (_ONLY.search(before) and _WORKS.match(after)):
-        return True
-    if re.match(r"\s+it\s+is\s*[.!]*$", after):
-        return True
-    if len(label.group()) == 1 and options.are_numbers and _QUANTITY.search(before):
-        return False
-    ends = re.match(r"[)\]*\"'`$]*\s*(?:[.,;:!]|$|because\b|since\b|as\b|\()", after)
-    return ends is not None and _AFFIRMED.search(before) is not None
-
-
-def _bold(text: str, options: Options) -> Conclusion | None:
-    """The only letter in bold."""
-    named = {m[1] for m in _BOLD.finditer(text)}
-    letter = named.pop() if len(named) == 1 else ""
-    return (
-        Conclusion(Reading(letter, "letter"), "bold", conclusive=False)
-        if letter and letter in options.letters
-        else None
-    )
-
-
-def _final_text(text: str, options: Options) -> Conclusion | None:
-    """An option's text that the last sentence ends on: `The total is 42.`"""
-    sentence = _SENTENCE_END.split(text[-_CLOSING:])[-1]
-    if _REJECTED.search(sentence):
-        return None
-    _, verb, said = _EQUALS.split(sentence)[-3:] if _EQUALS.search(sentence) else ("", "", "")
-    named = options.matching(said) if verb else ""
-    return Conclusion(Reading(named, "text"), "choice_text", conclusive=False) if len(named) == 1 else None
