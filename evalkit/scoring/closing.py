@@ -10,17 +10,19 @@ from evalkit.scoring.statements import ADJECTIVE, LABEL, Conclusion, clause_befo
 CLOSING = 800
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\s*\"”)]+(?=\S)|\n+")
 _AFFIRMED = re.compile(
-    r"(?:\b(?:(?:so|thus|hence|therefore)\b,?|leav(?:es|ing)|say|choos(?:e|ing)|chose|select(?:ed|ing)?|pick(?:ed|ing)?|opt\s+for|is|be|it's|"
-    r"that's|match(?:es|ing)?|namely|conclude|only|supports?|mark|(?:go(?:ing|es)?|went|stick|left|agrees?|consistent|aligns?|"
-    r"leav(?:es|ing)\s+us)\s+with|go\s+for|(?:correspond(?:s|ing)?|lead(?:s|ing)?|points?|equal|equivalent|refers?|comes|belongs)\s+to)\b|[:=→⇒>—–])"
-    r"\s*(?:us\s+)?(?:with\s+|on\s+)?(?:only\s+)?(?:the\s+)?(?:(?:correct|right|best)\s+)?[*\"'(]*$",
+    r"(?:\b(?:so|thus|hence|therefore|leav(?:es|ing)|say|choos(?:e|ing)|chose|select(?:ed|ing)?|pick(?:ed|ing)?|opt\s+for|is|be|it's|"
+    r"that's|match(?:es|ing)?|namely|conclude|only|guess|perhaps|settl(?:e|ing)\s+on|described\s+by|lean(?:ing)?\s+towards?|supports?|mark|(?:go(?:ing|es)?|went|stick|left|agrees?|consistent|aligns?|"
+    r"leav(?:es|ing)\s+us)\s+with|go\s+for|(?:correspond(?:s|ing)?|lead(?:s|ing)?|points?|equal|equivalent|refers?|comes|belongs)\s+to)\b|\b(?:so|thus|hence|therefore|no),|[:=→⇒>—–])"
+    r"\s*(?:us\s+)?(?:with\s+|on\s+)?(?:only\s+)?(?:the\s+)?(?:(?:correct|right|best)\s+)?[*\"'(\s]*$",
     re.IGNORECASE,
 )
 _PRAISED = re.compile(
     r"[)\]*\"':]*\s*(?:\([^()\n]{0,100}\)\s*)?\b(?:is|are|seems|appears|(?:must|would|has\s+to)\s+be|fits|remains)\b\s*"
     r"(?:(?:therefore|thus|clearly|indeed|definitely|hence|likely|probably|left|to\s+be|also)\s+)*"
     r"(?:(?:the|a|an|only|most|one)\s+)*"
-    rf"(?:{ADJECTIVE}|one|answer|option|choice|left|(?<=must be )true)(?=[\s.,!*;:]|$)"
+    rf"(?:{ADJECTIVE}|(?:better|stronger)\s+(?:answer|option|choice|fit|match)|exception|"
+    r"(?<=most )consistent(?=\s+with)|one|answer|option|choice|left|(?<=must be )true)(?=[\s.,!*;:]|$)"
+    r"|[)*\"']*\s+(?:best|most\s+(?:accurately|closely|likely))\s+(?!of\b)[a-z]+s\b"
     r"|[^.,;!?\n]{0,100}?\b(?:is|must\s+be)\s+(?:therefore\s+|thus\s+|hence\s+)?(?:the\s+)?(?:correct|right|best)"
     r"(?:\s+(?:answer|option|choice|one))?[*\"')]*\s*(?:[.!;,]|$)",
     re.IGNORECASE,
@@ -39,8 +41,11 @@ _SOUGHT = re.compile(
 _EQUALS = re.compile(r"(=|≈|\b(?:is|are|be|equals?|total\s+of)\b)", re.IGNORECASE)
 _ONLY = re.compile(r"\bonly\s+(?:(?:option|choice|answer)\s+)?[*(\"']*$", re.IGNORECASE)
 _WORKS = re.compile(
-    r"[)*\"']*\s+(?:works|fits|holds|satisf\w+|meets|matches|qualifies|agrees|remains)\b", re.IGNORECASE
+    r"[)*\"']*\s+(?:works|fits|holds|satisf\w+|meets|matches|qualifies|agrees|remains|is\s+consistent)\b", re.IGNORECASE
 )
+_ALONE = re.compile(r"\W*([A-J])[.!]?\W*")
+_FITS = re.compile(r"[)*\"']*\s+(?:fits|matches|satisfies|agrees\s+with)\b", re.IGNORECASE)
+_CLOSES = re.compile(r"\W*(?:(?:in\s+)?conclusion|final\s+answer)\b\W[^.;\n]{0,150}\((?:is\s+)?$", re.IGNORECASE)
 _ASKED = re.compile(r"\?|\b(?:if|unless|at\s+first|initially|but\s+(?:none|no|neither))\b", re.IGNORECASE)
 _CONCEDED = re.compile(
     r"\b(?:although|though|while|whereas)\b[^,;]*$|\bat\s+first\b|\bthought\b|\bfirst\s+(?:instinct|impression|guess)\b[^,;]*$",
@@ -71,7 +76,11 @@ _BOLD = re.compile(r"\*\*[(\[]?([A-Z])(?:[).:\]]\s?[^*\n]*)?\*\*")
 def final_sentence(text: str, options: Options) -> Conclusion | None:
     """The last of the closing sentences that speaks for an option which no later one speaks against."""
     denied = ""
-    for sentence in reversed(SENTENCE_END.split(text[-CLOSING:])[-5:]):
+    sentences = SENTENCE_END.split(text[-CLOSING:])[-5:]
+    alone = _ALONE.fullmatch(sentences[-1])
+    if alone is not None and alone[1] in options.letters and not _ALONE.fullmatch("".join(sentences[-2:-1])):
+        return Conclusion(Reading(alone[1], "letter"), "final_sentence", conclusive=False)
+    for sentence in reversed(sentences):
         named = ""
         for label in LABEL.finditer(sentence):
             letter = letter_of(label)
@@ -109,8 +118,12 @@ def _affirmed(sentence: str, label: re.Match[str], options: Options) -> bool:
         return True
     if len(label.group()) == 1 and options.are_numbers and _QUANTITY.search(before):
         return False
-    ends = re.match(r"[)\]*\"'`$]*\s*(?:[.,;:!]|$|because\b|since\b|as\b|\()", after)
-    return ends is not None and _AFFIRMED.search(before) is not None
+    if re.match(r"[Oo]ption", label.group()) and _FITS.match(after):
+        return True
+    reading = options.read(sentence[label.start() :], inside=False)
+    spelt = reading is not None and reading.how == "letter_and_text" and not reading.problem
+    ends = spelt or re.match(r"[)\]*\"'`$]*\s*(?:[.,;:!]|$|because\b|since\b|as\b|\()", after)
+    return bool(ends) and (_AFFIRMED.search(before) is not None or _CLOSES.match(sentence[: label.start()]) is not None)
 
 
 def bold(text: str, options: Options) -> Conclusion | None:

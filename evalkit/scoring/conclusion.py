@@ -3,18 +3,18 @@
 Explicit forms first: the `answer` of a JSON reply (`json`), then whichever stands last of a box (`boxed`), "the answer
 is ..." (`answer_line`) and "... is the correct answer" (`verdict`). A text without any of them may still conclude by a
 letter alone in its last or first line (`choice_letter`), by its closing sentences (`final_sentence`), by the only
-letter in bold (`bold`), or by an option's text in the last or first line (`choice_text`). Nothing else is a conclusion:
-letters inside a chain of thought are not.
+letter in bold (`bold`), by a list that calls one option right (`verdicts`), or by an option's text in the last or
+first line (`choice_text`). Nothing else is a conclusion: letters inside a chain of thought are not.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 
 from evalkit.scoring.closing import CLOSING, SENTENCE_END, bold, final_sentence, final_text
-from evalkit.scoring.jsontext import breaks_off
+from evalkit.scoring.jsontext import breaks_off, unescaped
+from evalkit.scoring.mentions import mentioned
 from evalkit.scoring.options import Options, Reading
 from evalkit.scoring.own import own_part
 from evalkit.scoring.spelling import visible
@@ -27,6 +27,7 @@ from evalkit.scoring.statements import (
     lists,
     stated,
 )
+from evalkit.scoring.verdicts import marked_right
 
 _ROOM = 120
 """What a line may hold besides an option: its letter, marks, a short reason."""
@@ -50,7 +51,21 @@ _TITLE = re.compile(
 )
 _SETTLED = frozenset(["json", "boxed", "answer_line", "verdict", "choice_letter"])
 _CLOSED = re.compile(r"[\"\d\]]\s*\}[ \t]*\n")
-_JSON_KEY = re.compile(r"""\\?["'](?:final_?|correct_?)?(?:answer|choice|option)\\?["']\s*:\s*""", re.IGNORECASE)
+_JSON_KEY = re.compile(
+    r"""\\?["'](?:(?:final|correct|selected)_?)?(?:answer|choice|option)(?:_?(?:choice|letter|option))?\\?["']\s*:\s*""",
+    re.IGNORECASE,
+)
+_JSON_WORDS = (
+    'answer"',
+    'answer\\"',
+    'Answer"',
+    'choice"',
+    "answer'",
+    'selected_option"',
+    'answer_letter"',
+    'answer_option"',
+)
+_JSON_LABEL = re.compile(r"""\{[^{}\n]{0,200}?["'](?:letter|option|choice|label|id|key)["']\s*:\s*["']([A-Z])["']""")
 
 
 def concluded(text: str, options: Options) -> Conclusion | None:
@@ -77,40 +92,49 @@ def _concluded(text: str, options: Options) -> Conclusion | None:
         or (first if first and first.step == "choice_letter" else None)
         or final_sentence(tail, options)
         or (statement.conclusion if statement else None)
+        or _marked(text, options)
         or bold(tail, options)
         or first
         or final_text(tail, options)
+        or _mentioned(tail, options)
     )
+
+
+def _marked(text: str, options: Options) -> Conclusion | None:
+    """The option that a list of all calls right."""
+    letter = "" if options.inverted else marked_right(visible(text[-WINDOW * 4 :]), options)
+    return Conclusion(Reading(letter, "letter"), "verdicts", conclusive=False) if letter else None
+
+
+def _mentioned(text: str, options: Options) -> Conclusion | None:
+    named = mentioned(text, options)
+    return Conclusion(Reading(named, "text"), "choice_text", conclusive=False) if len(named) == 1 else None
 
 
 def _json(text: str, options: Options) -> Conclusion | None:
     """The `answer` of a JSON reply, complete or not. A reply that has one says its answer nowhere else."""
-    place = max(
-        text.rfind('answer"'),
-        text.rfind('answer\\"'),
-        text.rfind('Answer"'),
-        text.rfind('choice"'),
-        text.rfind("answer'"),
-    )
+    place = max(text.rfind(word) for word in _JSON_WORDS)
     if place < 0:
         return None
     keys = list(_JSON_KEY.finditer(text, max(0, place - 40), place + 60))
     if not keys:
         return None
     value = text[keys[-1].end() : keys[-1].end() + LINE]
+    labelled = _JSON_LABEL.match(value)
+    if labelled is not None:
+        value = f'"{labelled[1]}"'
     quoted = re.match(r'\\?"((?:[^"\\\n]|\\[^"])*)(\\?")?', value) or re.match(r"'([^'\n]*)(')?", value)
     if quoted is not None:
         inside, closed = quoted[1], quoted[2] is not None
-        try:
-            inside = json.loads(f'"{inside}"')
-        except ValueError:
-            inside = inside.replace("\\n", "\n").replace("\\\\", "\\")
+        inside = unescaped(inside)
     else:
         bare = re.match(r"[\[\s]*[^,}\]\n]*", value)
         inside, closed = (bare.group() if bare else "").strip('[ "'), len(value) > len(bare.group() if bare else "")
+    named = mentioned(inside, options)
     reading = (
         options.read(visible(inside))
         or _in_sentence(inside, options)
+        or (Reading(named, "text") if len(named) == 1 else None)
         or Reading("", "letter", "", "names none of the options")
     )
     return Conclusion(reading, "json", closed or bool(reading.rest))

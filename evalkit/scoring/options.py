@@ -12,13 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evalkit.scoring.spelling import cleaned, key, value_of
+from evalkit.scoring.equivalence import compare
+from evalkit.scoring.spelling import cleaned, key, loose, value_of
 from evalkit.tasks.choices import LETTERS, without_letters
 
 _USUAL = LETTERS[:10]
 TWO_OPTIONS = "names two options"
 NO_OPTION = "names an option that the question does not have"
 _MAX_STATEMENT = 1_000
+_SENTENCE = re.compile(r"(?i)\b(?:is|are|was|were|if|not|than|hmm|wait|no|so|which|that)\b|(?:\b[a-z]{2,}\W+){3}")
+_MAX_EQUAL = 60
+"""Longest number, quantity or formula that is compared by what it means."""
 
 _LOOKALIKES = str.maketrans("АВСЕНАІЈΑΒΕΗΙ", "ABCEHAIJABEHI")
 _ARABIC = str.maketrans("أابجد", "AABCD")
@@ -37,11 +41,11 @@ _FILLERS = re.compile(
 )
 _HEAD = re.compile(
     rf"(?P<noun>{_NOUN}\s*[:#]?\s*)?(?P<open>[(\[<{{\"'“‘「『【]*)\s*(?P<letter>[A-Za-z])\s*"
-    rf"(?P<close>[)\]>}}\"'”’」』】]*)(?![^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|['’+#^_=(])(?!\s*[=^+](?!>))(?!\.[A-Za-z]\.)(?!\.[a-z])(?!-\w)",
+    rf"(?P<close>[)\]>}}\"'”’」』】]*)(?![^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|['’](?!d[iıuü]r)|[+#^_=(])(?!\s*[=^+](?!>))(?!\.[A-Za-z]\.)(?!\.[a-z])(?!-\w)",
     re.IGNORECASE,
 )
 _DELIMITED = re.compile(
-    r"\s*(?:$|\n|[.,:;!?)\]|/&<→…。，：；、！]|[-–—=]+>?\s|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|\()"
+    r"\s*(?:$|\n|[.,:;!?)\]|/&<→…。，：；、！]|[-–—=]+>?\s|[\u0900-\u0fff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|\(|\[/|['’]d[iıuü]r)"
 )
 _LINKED = re.compile(
     r"\s+(?:is|because|since|as|which|with|and|or|but|not|for|due|given|based|rather|instead|by|est|ist|es|weil|"
@@ -57,7 +61,8 @@ _ALSO = re.compile(
 _WITH = re.compile(r"(?:\b(?:and|or)\b|[&/+])\s*[(\[]?([A-Z])[)\].:]\s*")
 _CORRECTED = re.compile(
     rf"(?:[.,;:?!…—–-]|\.\.\.)\s*(?:(?:hmm|oh|but|or)[,\s]+)?(?:no|wait|actually|sorry|correction|i\s+mean|rather|oops|make\s+that|"
-    rf"scratch\s+that|nein|non|нет|不)\b(?!\s+than)[^\n]{{0,40}}?(?<![\w'’-]){_LABEL_NEXT}"
+    rf"scratch\s+that|nein|non|нет|不)\b(?!\s+than)(?:(?!\b(?:check|verify|consider|what|why|about|let)\b)[^\n]){{0,40}}?"
+    rf"(?<![\w'’-]){_LABEL_NEXT}"
     r"(?=[)\]*\"']*\s*(?:[.,;:!?)\]]|$|\n|is\s+(?:(?:the|also)\s+)*(?:correct|right|best|better|answer)\b))",
     re.IGNORECASE,
 )
@@ -76,7 +81,8 @@ _INSIDE = re.compile(
 _PROCEDURE = re.compile(
     r"\s*(?:let|we|to|first|consider|look|evaluate|check|examine|analy[sz]e|start|begin)\b", re.IGNORECASE
 )
-_MARK = re.compile(r"(?:[\s.,:;)\]=>*\"']|[-–—]+\s)+")
+_MARK = re.compile(r"(?:[\s.,:;)\]=>→*\"']|[-–—]+\s)+")
+_GLOSS = re.compile(rf"\s*[(\[]\s*(?:{_NOUN}\s*)?[A-Za-z]\s*[)\]][\s.!*]*", re.IGNORECASE)
 _BECAUSE = re.compile(r"[\s,;.(]+(?:because|since)\b", re.IGNORECASE)
 _REASON = re.compile(r"[\s.,:;!)\]*_\"'}]*(?:$|(?:because|since)\b)", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.;,:。，；](?=\s|$)|\s(?=\()|\s[-–—](?=\s)|\s(?=(?:because|since|which|as|so)\b)|\n")
@@ -104,6 +110,8 @@ class Options:
     texts: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     values: tuple[Fraction | None, ...] = ()
+    inverted: bool = False
+    """Whether the question asks for the one that is not right."""
 
     @property
     def longest(self) -> int:
@@ -120,7 +128,7 @@ class Options:
         text = cleaned(statement[:_MAX_STATEMENT])
         filled = _FILLERS.match(text)
         body = text[filled.end() :] if filled else text
-        alone = body.strip(" .,;:!?()[]{}<>\"'“”‘’「」『』【】*。、\n")
+        alone = body.strip(" .,;:!?()[]{}<>\"'“”‘’「」『』【】*。、\n-–—")
         letter = _latin(alone) if len(alone) == 1 else ""
         if letter and letter in self.letters and not (alone.islower() and alone in self.keys):
             return Reading(letter, "letter", alone=True)
@@ -136,7 +144,17 @@ class Options:
             unlettered = found is None or found.problem == NO_OPTION
             if spelt is not None and (unlettered or len(text) - len(spelt.rest) > 3):
                 found = spelt
+        if found is None or found.problem == NO_OPTION:
+            named = self.equal(text) or self._numbered(text)
+            if named:
+                return Reading(named, "text", alone=True)
         return found if found or not inside else self._inside(text)
+
+    def _numbered(self, text: str) -> str:
+        """`2) Paris`, where options are counted; the number must agree."""
+        head = re.match(r"\(?(\d{1,2})[.)]\s+", text)
+        named = self.matching(text[head.end() :]) if head else ""
+        return named if head and len(named) == 1 and self.letters.index(named) + 1 == int(head[1]) else ""
 
     def matching(self, text: str) -> str:
         """Letters of the options that `text` spells out: character by character, else in other case, else by value."""
@@ -151,9 +169,20 @@ class Options:
         if same:
             return same
         value = value_of(wanted)
-        if value is None:
+        valued = "".join(a for a, b in zip(self.letters, self.values, strict=True) if b == value and value is not None)
+        if valued:
+            return valued
+        bare = loose(wanted).casefold()
+        alike = [a for a, b in zip(self.letters, self.keys, strict=True) if bare and loose(b).casefold() == bare]
+        return alike[0] if len(alike) == 1 else ""
+
+    def equal(self, text: str) -> str:
+        """The only option that is equal to `text` as a number, a quantity or a formula; or nothing."""
+        text = text.strip(" .,;:!?")
+        if not any(map(str.isdigit, text)) or len(text) > _MAX_EQUAL or not self.texts or _SENTENCE.search(text):
             return ""
-        return "".join(a for a, b in zip(self.letters, self.values, strict=True) if b == value)
+        same = [a for a, t in zip(self.letters, self.texts, strict=True) if len(t) <= _MAX_EQUAL and _same(t, text)]
+        return same[0] if len(same) == 1 else ""
 
     def text_of(self, letter: str) -> str:
         """The option beside a letter, or nothing."""
@@ -165,7 +194,8 @@ class Options:
         if head is None:
             return None
         letter, rest = head["letter"], body[head.end() :]
-        sure = bool(head["close"]) or (head["noun"] is not None and letter.isupper())
+        named = head["noun"] is not None
+        sure = bool(head["close"]) or (named and (letter.isupper() or not rest.strip(" .)*")))
         word = letter in "aiAI" or letter.islower() or not body[head.start("letter")].isascii()
         linked = _LINKED_WORD if word else _LINKED
         if not (sure or _DELIMITED.match(rest) or linked.match(rest) or self._begins_with(letter.upper(), rest)):
@@ -195,9 +225,12 @@ class Options:
             return Reading(letter, "letter", rest, alone=_REASON.match(rest) is not None)
         if letter in spelt:
             text = _unmarked(rest)
+            bracketed = text.rstrip(" .*")
             own = letter in self.matching(text) or any(
                 letter in self.matching(text[: m.start()]) for m in _BECAUSE.finditer(text[:_MAX_STATEMENT])
             )
+            if bracketed.startswith("(") and bracketed.endswith(")"):
+                own = own or letter in self.matching(bracketed[1:-1])
             return Reading(letter, "letter_and_text", rest, alone=own)
         return Reading(letter + spelt[0], "letter_and_text", rest, TWO_OPTIONS, alone=True)
 
@@ -247,7 +280,7 @@ class Options:
         beside = [m for m in map(_letter_inside, _INSIDE.finditer(rest)) if m in self.letters]
         if len(beside) == 1 and not DENIED.match(rest):
             if beside[0] in found:
-                return Reading(beside[0], "letter_and_text", rest)
+                return Reading(beside[0], "letter_and_text", rest, alone=_GLOSS.fullmatch(rest) is not None)
             return Reading(found[0] + beside[0], "letter_and_text", rest, TWO_OPTIONS)
         return self._by_text(found, rest)
 
@@ -263,6 +296,11 @@ class Options:
         if len(named) != 1:
             return None
         return Reading(named.pop(), "letter", text[len(sentence) :] or sentence[-1:])
+
+
+@functools.lru_cache(maxsize=4096)
+def _same(option: str, text: str) -> bool:
+    return compare(option, text, symbolic=None).value == 1.0
 
 
 def options_of(texts: Sequence[str], letters: str) -> Options:

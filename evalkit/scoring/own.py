@@ -12,6 +12,8 @@ _FURTHER = re.compile(
     r"\n(?:问题|题目|The following are multiple choice questions)|\n[ \t]*\n\d{1,2}[.)] [^\n]{1,300}\?[ \t]*\n"
     r"|\n[^\n]{1,400}\?[ \t]*\n+(?=[(]?A[).])"
 )
+_STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
+_BOX = re.compile(r"(?<![\\\w])\x08?boxed\{|\x08oxed\{")
 _MOST = 8
 
 
@@ -20,7 +22,7 @@ def own_part(text: str, settled: Callable[[str], bool]) -> str:
 
     `settled` says whether a text has come to an answer.
     """
-    text = ended(text)
+    text = _plain(ended(text))
     _, thought, said = text.rpartition(_THOUGHT)
     text = said if thought and said.strip() else text
     if text.lstrip().startswith("<think>") and not thought:
@@ -30,3 +32,10 @@ def own_part(text: str, settled: Callable[[str], bool]) -> str:
         if text[:place].strip() and settled(text[:place]):
             return text[:place]
     return text
+
+
+def _plain(text: str) -> str:
+    """Without what is struck out, and with boxes whose backslash was lost on the way."""
+    if "~~" in text:
+        text = _STRUCK.sub(" ", text)
+    return _BOX.sub(r"\\boxed{", text) if "boxed{" in text else text

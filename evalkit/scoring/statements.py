@@ -24,11 +24,12 @@ _NOUNS = (
 )  # fmt: skip
 _WORDS = (
     *_NOUNS, "ans", "\\boxed", "\\fbox", "antwort", "respuesta", "risposta", "resposta", "reponse", "antwoord",
-    "svaret", "jawaban", "cevap",
+    "svaret", "jawaban", "cevap", "jibu", "svar ",
 )  # fmt: skip
 _FURTHER_WORDS = (
     "réponse", "lösung", "odpowiedź", "ответ", "đáp án", "答案", "答え", "答", "解答", "正解", "正答", "回答", "选",
-    "選", "정답", "답", "إجابة", "الجواب", "उत्तर",
+    "選", "정답", "답", "إجابة", "الجواب", "उत्तर", "উত্তর", "คำตอบ",
+    "odpověď", "απάντηση", "选项",
 )  # fmt: skip
 ADJECTIVE = (
     r"(?:correct|right|best|final|(?:most\s+)?(?:appropriate|suitable|accurate|likely|logical|reasonable|plausible)|valid|"
@@ -45,22 +46,23 @@ _GAP = (
 )
 _LINK = (
     rf"{_MARKS}(?:{_GAP}{_MARKS}(?:[:：=>\]]|[-–—]+>?(?=\s)|→|⇒|{_IS}{_MARKS}[:：]?)"
-    r"|(?=\n)|[.(]?[^\S\n]*(?=[(\"'*]*[A-Z](?:[)\"'*]|[\s.,]*(?:$|\n)|\.)))"
+    r"|(?=\n)|[.(]?[^\S\n]*(?:(?:choice|option)[^\S\n]+)?(?=[(\"'*]*[A-Z](?:[)\"'*]|[\s.,]*(?:$|\n)|\.)))"
 )
 _ANSWER = re.compile(rf"\b(?:answer|ans)\b{_LINK}", re.IGNORECASE)
 _QUALIFIED = re.compile(rf"\b(?:{'|'.join(_NOUNS[1:])})\b{_LINK}", re.IGNORECASE)
 _QUALITY = re.compile(rf"\b{ADJECTIVE}\s+$", re.IGNORECASE)
 _ELSEWHERE = re.compile(
-    r"(?:\b(?:antwort|lösung|respuesta|réponse|reponse|risposta|resposta|antwoord|svaret|odpowiedź|jawaban|cevap|ответ(?:ом)?)\b|"
-    r"đáp án|答案|答え|解答|正解|正答|回答|答|정답|답|إجابة|الجواب|उत्तर)"
-    r"(?:\s+(?:correcta|correcte|corretta|esatta|correta|richtige|الصحيحة|الصحيح|final|finale|definitiva)\b)?"
-    rf"{_MARKS}[^\n.:：?]{{0,20}}?(?:[:：]|应该是|应为|是|为|為|は|은|는|\b(?:ist|lautet|es|est|è|é|is|wäre|это|является|là|adalah)\b|"
+    r"(?:\b(?:antwort|lösung|respuesta|réponse|reponse|risposta|resposta|antwoord|svaret|odpowiedź|jawaban|cevap|jibu|svar|odpověď|απάντηση|ответ(?:ом)?)\b|"
+    r"đáp án|答案|答え|解答|正解|正答|回答|答|정답|답|إجابة|الجواب|उत्तर|উত্তর|คำตอบ)"
+    r"(?:\s+(?:correcta|correcte|corretta|esatta|correta|richtige|sahihi|الصحيحة|الصحيح|final|finale|definitiva)\b)?"
+    rf"{_MARKS}[^\n.:：?]{{0,20}}?(?:[:：]|应该是|应为|是|为|為|は|은|는|\b(?:ist|lautet|es|est|è|é|is|wäre|это|является|là|adalah|ni|är|je|είναι(?:\s+η)?)\b|হল|হলো|คือ|"
     r"هي|هو|[-–—]\s|(?=\s*[(（]?(?-i:[A-Z])(?!\w)))",
     re.IGNORECASE,
 )
 _CHOSEN = re.compile(
     r"(?<![不别未])(?:选择|選擇|选|選)[:：]?\s*(?=[*(（\"“]*[A-Z](?![A-Za-z]))"
     r"|(?:(?<=正确)|(?<=正确的)|(?<=最佳))选项(?:应该是|应为|是|为|[:：])"
+    r"|选项\s*(?=[A-J]\s*(?:是|为)(?:唯一)?正确)"
     r"|(?:(?<=因此，)|(?<=所以，)|(?<=因此)|(?<=所以)|(?<=故))选项\s*(?=[A-J]\s*(?:是|为)?(?:正确|对))"
 )
 _PROVEN = re.compile(
@@ -128,7 +130,8 @@ _ASKED = re.compile(
 )
 _CONDITION = re.compile(r"\b(?:if|were|had|unless)\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"\s*(?:left|is|that|remaining|would|must)\b", re.IGNORECASE)
-_BETWEEN = re.compile(r"[)\]*.:\"'\s]*(?:\([^()]{0,100}\)|(?<=[).:\s])(?!is\b|are\b)[^,;]{0,100})?[\s*]*,?\s*")
+_BETWEEN = re.compile(r"[)\]*.:\"',\s]*(?:\([^()]{0,100}\)|(?<=[).:\s])(?!is\b|are\b)[^,;]{0,100})?[\s*]*,?\s*")
+_ARTICLE = re.compile(r"^(?:the|an?)\s+", re.IGNORECASE)
 _LABEL_LINE = re.compile(r"[-•*_#>\s]*[(\[]?([A-Z])(?:[)\].:]\s*\S|[*_ \t]*(?:\n|$))")
 _TO_CHECK = re.compile(r"[^.\n]{0,40}\bbut\s+(?:let|i|we)\b", re.IGNORECASE)
 
@@ -337,7 +340,12 @@ def _proven_before(window: str, place: int, options: Options) -> Conclusion | No
         firm = not _GUESSED.search(clause)
         ended = bool(after.strip(" *_\"'"))
         return Conclusion(Reading(letter, "letter"), "verdict", conclusive=firm and ended, firm=firm)
-    return None
+    named = options.matching(_ARTICLE.sub("", clause_before(sentence).strip(" *_\"'")))
+    return (
+        Conclusion(Reading(named, "text"), "verdict", conclusive=bool(after.strip(" *_\"'")))
+        if len(named) == 1
+        else None
+    )
 
 
 def _contradicted(window: str, earlier: list[int], place: int, found: Conclusion, options: Options) -> bool:
