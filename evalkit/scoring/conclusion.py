@@ -185,6 +185,8 @@ def _first_line(head: str, tail: str, options: Options) -> Conclusion | None:
     if not newline or lists(line, after):
         return None
     found = _alone(line, options, conclusive=True)
+    if found and found.step == "choice_text" and "=" in line:
+        return None  # the first of several steps
     return replace(found, conclusive=False) if found and _DOUBTED.search(tail) else found
 
 

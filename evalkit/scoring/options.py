@@ -20,7 +20,9 @@ _USUAL = LETTERS[:10]
 TWO_OPTIONS = "names two options"
 NO_OPTION = "names an option that the question does not have"
 _MAX_STATEMENT = 1_000
-_SENTENCE = re.compile(r"(?i)\b(?:is|are|was|were|if|not|than|hmm|wait|no|so|which|that)\b|(?:\b[a-z]{2,}\W+){3}")
+_SENTENCE = re.compile(r"\b(?:is|are|was|were|if|not|than|hmm|wait|no|so|which|that)\b", re.IGNORECASE)
+_WORDS = re.compile(r"(?<![\\\w])[A-Za-z]{2,}")
+_MOST_WORDS = 2
 _MAX_EQUAL = 60
 """Longest number, quantity or formula that is compared by what it means."""
 
@@ -179,7 +181,9 @@ class Options:
     def equal(self, text: str) -> str:
         """The only option that is equal to `text` as a number, a quantity or a formula; or nothing."""
         text = text.strip(" .,;:!?")
-        if not any(map(str.isdigit, text)) or len(text) > _MAX_EQUAL or not self.texts or _SENTENCE.search(text):
+        if not any(map(str.isdigit, text)) or len(text) > _MAX_EQUAL or not self.texts:
+            return ""
+        if _SENTENCE.search(text) or len(_WORDS.findall(text)) > _MOST_WORDS:
             return ""
         same = [a for a, t in zip(self.letters, self.texts, strict=True) if len(t) <= _MAX_EQUAL and _same(t, text)]
         return same[0] if len(same) == 1 else ""
