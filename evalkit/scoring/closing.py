@@ -60,7 +60,7 @@ _IN_THE_END = re.compile(
 """`C is not a function, so it is the answer`, where the question asks for the one that is none."""
 _JOINED = re.compile(r"(?<![\w'’])\(?([A-J])\)?(?:,\s*|\s+)(?:and|&)\s+(?:option\s+)?[(*\"']*$")
 _LISTED_WRONG = re.compile(
-    r"(?:[)\]*\"']*\s*(?:,\s*(?:and\b)?|and\b|or\b|&)\s*[(*\"'\[]*[A-J](?!\w))+[)\]*\"']*\s+"
+    r"(?:[)\]*\"']*\s*(?:,(?:\s*and\b)?|and\b|or\b|&)\s*[(*\"'\[]*[A-J](?!\w)){1,9}[)\]*\"']*\s+"
     r"(?:are|is|can|do)[^.,;\n]{0,30}\b(?:not|incorrect|wrong|false|eliminated|excluded|ruled\s+out)\b",
 )
 _OF_ANOTHER = re.compile(r"\s+(?:to|for)\s+(?:an?|another)\s+(?:\w+\s+)?question\b", re.IGNORECASE)
