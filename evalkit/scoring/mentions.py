@@ -17,7 +17,7 @@ from evalkit.scoring.spelling import cleaned
 _AGAINST = re.compile(
     r"\b(?:not|incorrect|wrong|false|cannot|never|neither|nor|none|unlike|except|without|rather\s+than|instead|than|if|unless|"
     r"whether|or|eliminat\w+|exclud\w+|rul(?:e|ed|ing)\s+out|might|may|could|would\s+(?:be|have)|but|however|"
-    r"let|consider\w*|examin\w+|look\s+at|next|compar\w+|both|each|also|another|asks?\s+about|asked)\b|n['’]t\b|\?",
+    r"let|consider\w*|examin\w+|look\s+at|next|compar\w+|both|each|also|another|asks?\s+about|asked|we\s+need|twice|double)\b|n['’]t\b|\?",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(

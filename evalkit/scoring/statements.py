@@ -114,7 +114,7 @@ _PROCEDURE = re.compile(
     r"\b(?:let|let's|let’s|we|each|every|consider\w*|evaluat\w+|analy[sz]\w+|examin\w+)\b", re.IGNORECASE
 )
 _SAYS_MORE = re.compile(
-    r"[)\]*\"']*,?\s+(?!(?:is|was|because|since|as|which|with|for|given|due|based|and|or|not|would|must|seems|it|by)\b)[a-z]"
+    r"[)\]*\"']*,?\s+(?!(?:is|was|because|since|as|which|with|for|given|due|based|and|or|not|would|must|seems|it|by)\b)[a-z]{2,}(?:s|ed)\b"
 )
 """`Answer (D) confuses two rules` speaks of an answer and gives none."""
 _HEADING = re.compile(

@@ -31,7 +31,7 @@ _WRONG = re.compile(
 )
 _FIRST_WORD = re.compile(r"\W*(?:(?P<yes>yes)|(?P<no>no))\b", re.IGNORECASE)
 _NOT_RIGHT = re.compile(
-    r"\b(?:not|n't|n’t|never|partly|partially|would\s+be|might\s+be|may\s+be|if)\s+"
+    r"\b(?:not|n't|n’t|never|partly|partially|(?:would|might|may|could|can)\s+be|seems?|if)\s+"
     r"(?:(?:the|a|be|quite|entirely|also)\s+)*$",
     re.I,
 )
