@@ -319,13 +319,14 @@ LABELLED = sorted((Path(__file__).parent / "cases" / "labelled").glob("*.jsonl")
 @pytest.mark.parametrize("file", LABELLED, ids=lambda file: file.stem)
 def test_labelled_pairs(scorers: Scorers, file: Path) -> None:
     """Thousands of answers and outputs with what a careful reader says of them: the flips that a changed grader has."""
-    scorer = scorers.get("math", {})
-    assert isinstance(scorer, GradesAnswers)
+    scorer = scorers.get("choice" if file.stem == "choice" else "math", {})
     flips: list[dict[str, Any]] = []
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     for row in rows:
-        item = Item(id=row["id"], messages=(), target=row["target"])
+        options = {"choices": row["choices"]} if "choices" in row else {}
+        item = Item(id=row["id"], messages=(), target=row["target"], metadata=options)
         if "prediction" in row:
+            assert isinstance(scorer, GradesAnswers)
             score = scorer.grade_answer(item, row["prediction"])
         else:
             score = scorer.score(item, Generation(answer=row["output"], finish_reason=row.get("finish_reason", "stop")))

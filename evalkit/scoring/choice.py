@@ -20,6 +20,11 @@ from evalkit.types import Generation, Item, Json, Score, Status
 
 TARGETS = ("letter", "index", "text")
 _DEFAULT_LETTERS = LETTERS[:10]
+_INVERTED = re.compile(
+    r"\b(?:NOT|EXCEPT|LEAST)\b|\bexcept\b|\b(?:is|are)\s+(?:not|false|incorrect|wrong|untrue|inaccurate)\b"
+    r"|\b(?:false|incorrect|wrong|untrue|inaccurate)\s+(?:statement|option|one|claim|sentence)s?\b"
+)
+"""Questions that ask for the option that is not right."""
 
 
 class ChoiceScorer:
@@ -81,10 +86,9 @@ class ChoiceScorer:
 
 def _options(item: Item, letters: str) -> Options:
     choices = item.metadata.get("choices")
-    if isinstance(choices, (list, tuple)):
-        return options_of(choices, letters)
-    question = item.metadata.get("question") or next((t for r, t in reversed(item.messages) if r == "user"), "")
-    return options_of(options_in(str(question)), letters)
+    question = str(item.metadata.get("question") or next((t for r, t in reversed(item.messages) if r == "user"), ""))
+    options = options_of(choices if isinstance(choices, (list, tuple)) else options_in(question), letters)
+    return replace(options, inverted=True) if _INVERTED.search(question) else options
 
 
 def _target_letters(target: Json, options: Options, what: str | None) -> str:

@@ -3,32 +3,32 @@
 Explicit forms first: the `answer` of a JSON reply (`json`), then whichever stands last of a box (`boxed`), "the answer
 is ..." (`answer_line`) and "... is the correct answer" (`verdict`). A text without any of them may still conclude by a
 letter alone in its last or first line (`choice_letter`), by its closing sentences (`final_sentence`), by the only
-letter in bold (`bold`), or by an option's text in the last or first line (`choice_text`). Nothing else is a conclusion:
-letters inside a chain of thought are not.
+letter in bold (`bold`), by a list that calls one option right (`verdicts`), or by an option's text in the last or
+first line (`choice_text`). Nothing else is a conclusion: letters inside a chain of thought are not.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 
-from evalkit.scoring.options import DENIED, TWO_OPTIONS, Options, Reading, visible
+from evalkit.scoring.closing import CLOSING, SENTENCE_END, bold, final_sentence, final_text
+from evalkit.scoring.jsontext import breaks_off, unescaped
+from evalkit.scoring.mentions import mentioned
+from evalkit.scoring.options import Options, Reading
+from evalkit.scoring.own import own_part
+from evalkit.scoring.spelling import visible
 from evalkit.scoring.statements import (
-    ADJECTIVE,
-    LABEL,
     LINE,
     WINDOW,
     Conclusion,
     Statement,
-    clause_before,
     ends_list,
-    letter_of,
     lists,
     stated,
 )
+from evalkit.scoring.verdicts import marked_right
 
-_CLOSING = 800
 _ROOM = 120
 """What a line may hold besides an option: its letter, marks, a short reason."""
 _DOUBTED = re.compile(
@@ -37,94 +37,104 @@ _DOUBTED = re.compile(
     r"check\s+again)|correction(?=\s*:)|scratch\s+that|i\s+made\s+an?\s+(?:mistake|error))\b",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\s*\"”)]+(?=\S)|\n+")
-_AFFIRMED = re.compile(
-    r"(?:\b(?:so|thus|hence|therefore|leav(?:es|ing)|say|choos(?:e|ing)|chose|select(?:ed|ing)?|pick(?:ed|ing)?|opt\s+for|is|be|it's|"
-    r"that's|match(?:es|ing)?|namely|conclude|only|supports?|mark|(?:go(?:ing|es)?|went|stick|left|agrees?|consistent|aligns?|"
-    r"leav(?:es|ing)\s+us)\s+with|go\s+for|(?:correspond(?:s|ing)?|lead(?:s|ing)?|points?|equal|equivalent|refers?|comes|belongs)\s+to)\b|[:=→⇒>—–])"
-    r"\s*(?:us\s+)?(?:with\s+|on\s+)?(?:only\s+)?(?:the\s+)?(?:(?:correct|right|best)\s+)?[*\"'(]*$",
+_TURNED = re.compile(
+    r"\b(?:wait|hmm|actually|sorry|apolog\w+|mistaken|correction|oops|on\s+second\s+thought|"
+    r"re-?(?:check|consider|evaluat|examin|calculat|read)\w*)\b",
     re.IGNORECASE,
 )
-_PRAISED = re.compile(
-    r"[)\]*\"':]*\s*(?:\([^()\n]{0,100}\)\s*)?\b(?:is|are|seems|appears|(?:must|would|has\s+to)\s+be|fits|remains)\b\s*"
-    r"(?:(?:therefore|thus|clearly|indeed|definitely|hence|likely|probably|left|to\s+be|also)\s+)*"
-    r"(?:(?:the|a|an|only|most|one)\s+)*"
-    rf"(?:{ADJECTIVE}|one|answer|option|choice|left|(?<=must be )true)(?=[\s.,!*;:]|$)"
-    r"|[^.,;!?\n]{0,100}?\b(?:is|must\s+be)\s+(?:therefore\s+|thus\s+|hence\s+)?(?:the\s+)?(?:correct|right|best)"
-    r"(?:\s+(?:answer|option|choice|one))?[*\"')]*\s*(?:[.!;,]|$)",
+"""What takes back an answer that was given first, wherever it stands after it."""
+_CONCLUDES = re.compile(
+    r"\b(?:so|thus|therefore|hence|final(?=\s+answer)|finally|in\s+(?:conclusion|summary)|conclude)\b", re.IGNORECASE
+)
+_TITLE = re.compile(
+    r"\W*(?:(?:the|final|correct|right|best|my)\s+)*answer\b(?:\W*[:：]|\s+is\b[^\n]{0,40}(?:\n|$))", re.IGNORECASE
+)
+_SETTLED = frozenset(["json", "boxed", "answer_line", "verdict", "choice_letter"])
+_CLOSED = re.compile(r"[\"\d\]]\s*\}[ \t]*\n")
+_JSON_KEY = re.compile(
+    r"""\\?["'](?:(?:final|correct|selected)_?)?(?:answer|choice|option)(?:_?(?:choice|letter|option))?\\?["']\s*:\s*""",
     re.IGNORECASE,
 )
-_REJECTED = re.compile(
-    r"\b(?:not|n't|incorrect|wrong|false|cannot|can't|isn't|isn’t|eliminat\w+|rul(?:e|es|ed|ing)\s+out|exclud\w+|invalid|neither|"
-    r"nor|unlike|rather\s+than|instead\s+of|than|whether|if|or|and|between|compare\w*)\b|n't\b",
-    re.IGNORECASE,
+_JSON_WORDS = (
+    'answer"',
+    'answer\\"',
+    'Answer"',
+    'choice"',
+    "answer'",
+    'selected_option"',
+    'answer_letter"',
+    'answer_option"',
 )
-_SOUGHT = re.compile(
-    r"\bthe\s+(?:\w+\s+){0,2}(?:(?:incorrect|false|wrong|untrue|invalid)\s+(?:statement|option|choice|claim|one)|exception|odd\s+one(?:\s+out)?|"
-    r"(?:statement|option|choice|one)\s+(?:that|which)\s[^.,;]{0,80})\s+(?:is|must\s+be|would\s+be)\s*(?:therefore\s+)?[:*\"'(]*\s*$",
-    re.IGNORECASE,
-)
-"""What questions that ask for the wrong one are answered by: `the false statement is B`."""
-_EQUALS = re.compile(r"(=|≈|\b(?:is|are|be|equals?|total\s+of)\b)", re.IGNORECASE)
-_ONLY = re.compile(r"\bonly\s+(?:(?:option|choice|answer)\s+)?[*(\"']*$", re.IGNORECASE)
-_WORKS = re.compile(
-    r"[)*\"']*\s+(?:works|fits|holds|satisf\w+|meets|matches|qualifies|agrees|remains)\b", re.IGNORECASE
-)
-_ASKED = re.compile(r"\?|\b(?:if|unless|at\s+first|initially)\b", re.IGNORECASE)
-_BOLD = re.compile(r"\*\*[(\[]?([A-Z])(?:[).:\]]\s?[^*\n]*)?\*\*")
-_JSON_KEY = re.compile(r"""\\?["'](?:final_?|correct_?)?(?:answer|choice|option)\\?["']\s*:\s*""", re.IGNORECASE)
+_JSON_LABEL = re.compile(r"""\{[^{}\n]{0,200}?["'](?:letter|option|choice|label|id|key)["']\s*:\s*["']([A-Z])["']""")
 
 
 def concluded(text: str, options: Options) -> Conclusion | None:
     """The conclusion of `text`, or None. Time is linear in its length, and short where it ends on an answer."""
+    return _concluded(own_part(text, lambda part: _is_settled(_concluded(part, options))), options)
+
+
+def _is_settled(found: Conclusion | None) -> bool:
+    return found is not None and found.firm and not found.reading.problem and found.step in _SETTLED
+
+
+def _concluded(text: str, options: Options) -> Conclusion | None:
     text = text.rstrip()
     in_json = _json(text, options)
-    if in_json is not None:
+    if in_json is not None or (breaks_off(text) and not _CLOSED.search(text)):
         return in_json
     statement = stated(text, options)
     if statement is not None and statement.conclusion.firm:
-        return _reconsidered(statement, options)
+        return _opening(text, statement, options) or _reconsidered(statement, options)
     tail, head = visible(text[-WINDOW:]), visible(text[:LINE])
     first = _first_line(head, tail, options)
     return (
         _last_line(tail, options)
         or (first if first and first.step == "choice_letter" else None)
-        or _final_sentence(tail, options)
+        or final_sentence(tail, options)
         or (statement.conclusion if statement else None)
-        or _bold(tail, options)
+        or _marked(text, options)
+        or bold(tail, options)
         or first
-        or _final_text(tail, options)
+        or final_text(tail, options)
+        or _mentioned(tail, options)
     )
+
+
+def _marked(text: str, options: Options) -> Conclusion | None:
+    """The option that a list of all calls right."""
+    letter = "" if options.inverted else marked_right(visible(text[-WINDOW * 4 :]), options)
+    return Conclusion(Reading(letter, "letter"), "verdicts", conclusive=False) if letter else None
+
+
+def _mentioned(text: str, options: Options) -> Conclusion | None:
+    named = mentioned(text, options)
+    return Conclusion(Reading(named, "text"), "choice_text", conclusive=False) if len(named) == 1 else None
 
 
 def _json(text: str, options: Options) -> Conclusion | None:
     """The `answer` of a JSON reply, complete or not. A reply that has one says its answer nowhere else."""
-    place = max(
-        text.rfind('answer"'),
-        text.rfind('answer\\"'),
-        text.rfind('Answer"'),
-        text.rfind('choice"'),
-        text.rfind("answer'"),
-    )
+    place = max(text.rfind(word) for word in _JSON_WORDS)
     if place < 0:
         return None
     keys = list(_JSON_KEY.finditer(text, max(0, place - 40), place + 60))
     if not keys:
         return None
     value = text[keys[-1].end() : keys[-1].end() + LINE]
+    labelled = _JSON_LABEL.match(value)
+    if labelled is not None:
+        value = f'"{labelled[1]}"'
     quoted = re.match(r'\\?"((?:[^"\\\n]|\\[^"])*)(\\?")?', value) or re.match(r"'([^'\n]*)(')?", value)
     if quoted is not None:
         inside, closed = quoted[1], quoted[2] is not None
-        try:
-            inside = json.loads(f'"{inside}"')
-        except ValueError:
-            inside = inside.replace("\\n", "\n").replace("\\\\", "\\")
+        inside = unescaped(inside)
     else:
         bare = re.match(r"[\[\s]*[^,}\]\n]*", value)
         inside, closed = (bare.group() if bare else "").strip('[ "'), len(value) > len(bare.group() if bare else "")
+    named = mentioned(inside, options)
     reading = (
         options.read(visible(inside))
         or _in_sentence(inside, options)
+        or (Reading(named, "text") if len(named) == 1 else None)
         or Reading("", "letter", "", "names none of the options")
     )
     return Conclusion(reading, "json", closed or bool(reading.rest))
@@ -142,7 +152,25 @@ def _reconsidered(statement: Statement, options: Options) -> Conclusion:
     if doubt is None or found.reading.problem or found.step == "verdict":
         return found
     rest = statement.after[doubt.start() :]
-    return _last_line(rest, options) or _final_sentence(rest, options) or replace(found, conclusive=False)
+    return _last_line(rest, options) or final_sentence(rest, options) or replace(found, conclusive=False)
+
+
+def _opening(text: str, statement: Statement, options: Options) -> Conclusion | None:
+    """Answer first, explanation after: what the explanation says of another option is no new answer without a turn."""
+    found = statement.conclusion
+    line, newline, rest = text.lstrip()[: LINE + options.longest].partition("\n")
+    if found.step not in ("verdict", "answer_line") or not newline:
+        return None
+    said = stated(visible(line), options)
+    first = said.conclusion if said and said.conclusion.firm else _alone(visible(line), options, conclusive=True)
+    if first is None or first.reading.problem or first.step == "choice_text" or lists(line, rest):
+        return None
+    if first.reading.letter == found.reading.letter or _TURNED.search(text, len(line)):
+        return None
+    led = SENTENCE_END.split(statement.before + statement.after[:1])[-1]
+    sentence = led + SENTENCE_END.split(statement.after[1:CLOSING])[0]
+    titled = _TITLE.match(statement.before.rpartition("\n")[2] + statement.after)
+    return None if titled or _CONCLUDES.search(sentence) else replace(first, conclusive=True)
 
 
 def _last_line(text: str, options: Options) -> Conclusion | None:
@@ -157,6 +185,8 @@ def _first_line(head: str, tail: str, options: Options) -> Conclusion | None:
     if not newline or lists(line, after):
         return None
     found = _alone(line, options, conclusive=True)
+    if found and found.step == "choice_text" and "=" in line:
+        return None  # the first of several steps
     return replace(found, conclusive=False) if found and _DOUBTED.search(tail) else found
 
 
@@ -168,52 +198,3 @@ def _alone(line: str, options: Options, *, conclusive: bool) -> Conclusion | Non
     if reading is None or not reading.alone:
         return None
     return Conclusion(reading, "choice_text" if reading.how == "text" else "choice_letter", conclusive)
-
-
-def _final_sentence(text: str, options: Options) -> Conclusion | None:
-    """The last of the closing sentences that speaks for an option."""
-    for sentence in reversed(_SENTENCE_END.split(text[-_CLOSING:])[-5:]):
-        named = ""
-        for label in LABEL.finditer(sentence):
-            letter = letter_of(label)
-            if letter in options.letters and letter not in named and _affirmed(sentence, label):
-                named += letter
-        if named:
-            problem = TWO_OPTIONS if len(named) > 1 else None
-            return Conclusion(Reading(named, "letter", problem=problem), "final_sentence", conclusive=False)
-    return None
-
-
-def _affirmed(sentence: str, label: re.Match[str]) -> bool:
-    before, after = sentence[max(0, label.start() - 60) : label.start()], sentence[label.end() :]
-    if _SOUGHT.search(sentence[: label.start()]):
-        return True
-    if _REJECTED.search(clause_before(before)) or DENIED.match(after) or _ASKED.search(after):
-        return False
-    if _PRAISED.match(after) or (_ONLY.search(before) and _WORKS.match(after)):
-        return True
-    if re.match(r"\s+it\s+is\s*[.!]*$", after):
-        return True
-    ends = re.match(r"[)\]*\"'`$]*\s*(?:[.,;:!]|$|because\b|since\b|as\b|\()", after)
-    return ends is not None and _AFFIRMED.search(before) is not None
-
-
-def _bold(text: str, options: Options) -> Conclusion | None:
-    """The only letter in bold."""
-    named = {m[1] for m in _BOLD.finditer(text)}
-    letter = named.pop() if len(named) == 1 else ""
-    return (
-        Conclusion(Reading(letter, "letter"), "bold", conclusive=False)
-        if letter and letter in options.letters
-        else None
-    )
-
-
-def _final_text(text: str, options: Options) -> Conclusion | None:
-    """An option's text that the last sentence ends on: `The total is 42.`"""
-    sentence = _SENTENCE_END.split(text[-_CLOSING:])[-1]
-    if _REJECTED.search(sentence):
-        return None
-    _, verb, said = _EQUALS.split(sentence)[-3:] if _EQUALS.search(sentence) else ("", "", "")
-    named = options.matching(said) if verb else ""
-    return Conclusion(Reading(named, "text"), "choice_text", conclusive=False) if len(named) == 1 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evalkit.errors import UsageError
@@ -17,6 +17,11 @@ _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 _SWITCHES = {"case": False, "punctuation": True, "articles": True, "spaces": True}
 FORM_ARGS = (*_SWITCHES, "unicode")
 """The `scorer_args` of a `TextForm`."""
+_WRAPPED = re.compile(r"\$?\s*\\(?:text(?:bf|it|rm|sf|tt)?|mathrm|mathbf|mbox)\s*\{([^{}]*)\}\s*\$?")
+_DENIED = re.compile(r"\b(?:not|never|neither|nor)\s+(?:\w+\s+)?$|n['’]t\s+$", re.IGNORECASE)
+_BARE = re.compile(r"[*_`\"'“”\s]*(?!I\b)(\S+(?: \S+){0,3})\s*")
+_MAX_BARE = 40
+"""Characters of a reply that is nothing but an answer."""
 _ARTICLES = re.compile(r"(?<!\S)(?:a|an|the)(?!\S)", re.IGNORECASE)
 
 
@@ -71,6 +76,16 @@ def text_arg(scorer: str, args: Mapping[str, Json], name: str) -> str | None:
     return value
 
 
+def bare(text: str) -> Extracted | None:
+    """A reply of a few words in one line, such as `**Yes**.`"""
+    text = text.strip()
+    found = _BARE.fullmatch(text) if len(text) <= _MAX_BARE else None
+    answer = (
+        extract.clean_sentence(found[1]).rstrip(".!") if found is not None and not text.endswith((":", "?")) else ""
+    )
+    return Extracted(answer, "bare", conclusive=False) if answer else None
+
+
 class ExactScorer:
     """`scorer: exact`.
 
@@ -110,10 +125,14 @@ class ExactScorer:
         """Nothing to stop."""
 
     def _extract(self, text: str) -> Extracted | None:
-        found = extract.final_answer(text, self._fallback)
-        if found is None or self._choices is None:
-            return found
-        named = self._choices.findall(found.answer)
-        if len({self._form.of(n) for n in named}) != 1:
+        found = extract.final_answer(text, self._fallback) or bare(text)
+        if found is None:
             return None
-        return Extracted(named[0], found.step, found.conclusive)
+        if (wrapped := _WRAPPED.fullmatch(found.answer)) is not None:
+            found = replace(found, answer=wrapped[1].strip())
+        if self._choices is None:
+            return found
+        named = list(self._choices.finditer(found.answer))
+        if len({self._form.of(n.group()) for n in named}) != 1 or _DENIED.search(found.answer[: named[0].start()]):
+            return None
+        return replace(found, answer=named[0].group())

@@ -21,6 +21,13 @@ from evalkit.types import Generation, Item, Json, Score
 _MAX_LIST = 20_000
 _HEADING = re.compile(r"[*_]{0,3}[ \t]*(?:is|are)?[ \t]*[:：]?[*_]{0,3}[ \t]*\n+", re.IGNORECASE)
 _BULLET = re.compile(r"[ \t]*(?:[-*•–]|\(?\d{1,3}[.)])[ \t]+(\S[^\n]*)\n?|[ \t]*(\S[^\n]*)\n?")
+_FENCED = re.compile(r"```(?:json)?\s*(\[[^`]*\])\s*```$")
+_TITLE = re.compile(
+    r"\b(?:final|sorted|ordered|resulting|correct|complete)[ \t]+(?:list|order|ordering|sequence)\b"
+    r"[ \t]*(?:is|are)?[ \t]*[:：]",
+    re.IGNORECASE,
+)
+_BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
 
 
@@ -28,8 +35,9 @@ class ListScorer:
     """`scorer: list`.
 
     `scorer_args`: `order: false` for any order; `separator` between elements (default: line ends, else semicolons, else
-    commas, else spaces; a last "and" counts as one); `case`, `punctuation`, `articles`, `spaces`, `unicode` as in
-    `exact`, for each element; `fallback: last_line` allows a guess. Elements that are numbers are compared by value.
+    commas, else arrows, else "and", else spaces; a last "and" counts as one); `case`, `punctuation`, `articles`,
+    `spaces`, `unicode` as in `exact`, for each element; `fallback: last_line` allows a guess. Elements that are numbers
+    are compared by value.
     The target is a list, or text in one of these forms.
     """
 
@@ -48,7 +56,7 @@ class ListScorer:
         """Grade one generation against `item.target`."""
         return grade(
             generation,
-            lambda text: lines_below(text) or extract.final_answer(text, self._fallback),
+            self._extract,
             lambda answer: self._judge(item.target, answer),
             f"{self.name}@{self.version}",
         )
@@ -59,6 +67,11 @@ class ListScorer:
 
     def close(self) -> None:
         """Nothing to stop."""
+
+    def _extract(self, text: str) -> Extracted | None:
+        text = _BOLD.sub(r"\1", text)  # `**a**, **b**` is more than its first element
+        stated = lines_below(text) or array(text) or extract.final_answer(text) or titled(text)
+        return stated or extract.final_answer(text, self._fallback)
 
     def _judge(self, target: Json, answer: str) -> Judged:
         wanted = list(target) if isinstance(target, (list, tuple)) else elements(str(target), self._separator)
@@ -74,11 +87,35 @@ def lines_below(text: str) -> Extracted | None:
     heading = _HEADING.match(text, place + len("answer")) if place >= 0 else None
     if heading is None:
         return None
-    block, ended, _ = text[heading.end() : heading.end() + _MAX_LIST].partition("\n\n")
+    return _lines(text[heading.end() : heading.end() + _MAX_LIST])
+
+
+def _lines(text: str) -> Extracted | None:
+    block, ended, _ = text.partition("\n\n")
     found = [m[1] or m[2] for m in _BULLET.finditer(block) if m[1] or m[2]]
     if len(found) < 2 or found[0][0] in "[{\\`$":
         return None
     return Extracted("\n".join(f.strip() for f in found), "lines", conclusive=bool(ended))
+
+
+def array(text: str) -> Extracted | None:
+    """A reply that is a JSON array, or ends with one in a code fence."""
+    whole = text.strip()
+    fenced = _FENCED.search(whole[-_MAX_LIST:]) if whole.endswith("```") else None
+    inner = fenced[1] if fenced is not None else whole
+    return Extracted(inner, "json") if inner.startswith("[") and inner.endswith("]") else None
+
+
+def titled(text: str) -> Extracted | None:
+    """What stands after "the final list is:", in the same line or one element a line."""
+    titles = list(_TITLE.finditer(text[-_MAX_LIST:]))
+    if not titles:
+        return None
+    rest = text[-_MAX_LIST:][titles[-1].end() :]
+    line, newline, _ = rest.partition("\n")
+    if line.strip(" *_"):
+        return Extracted(extract.clean_sentence(line), "answer_line", conclusive=bool(newline))
+    return _lines(rest.lstrip(" *_\n"))
 
 
 def elements(text: str, separator: str | None) -> list[object]:
@@ -96,8 +133,8 @@ def elements(text: str, separator: str | None) -> list[object]:
     if not text.strip():
         return []
     if separator is None:
-        separator = next((s for s in ("\n", ";", ",") if s in text), None)
-        parts = text.split(separator) if separator else re.split(r"\s+and\s+|\s+", text.strip())
+        separator = next((s for s in ("\n", ";", ",", "→", "->", " and ") if s in text), None)
+        parts = text.split(separator)
         last = re.match(r"\s*and\s+|.*\S\s+and\s+", parts[-1]) if separator in (",", ";") else None
         if last is not None:
             parts[-1:] = [p for p in re.split(r"\s+and\s+|^\s*and\s+", parts[-1]) if p.strip()]

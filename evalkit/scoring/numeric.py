@@ -15,6 +15,7 @@ from evalkit.errors import UsageError
 from evalkit.scoring import extract
 from evalkit.scoring.exact import accepted
 from evalkit.scoring.grade import Judged, grade
+from evalkit.scoring.numbers import only_number
 from evalkit.scoring.quantities import exact_value
 from evalkit.types import Generation, Item, Json, Score
 
@@ -28,6 +29,7 @@ _NUMBER = re.compile(
     r"(?P<power>\s*(?:(?:[×x*·]|\\times|\\cdot)\s*10\s*\^\s*\{?\s*|(?<=[\d])[eE])(?P<exponent>[-+]?\d{1,4})\}?)?"
     r"(?:\s?/\s?(?P<under>\d+))?(?P<scale>\s(?:thousand|million|billion|trillion)\b)?(?![\d^])"
 )
+_NOT_THIS = re.compile(r"(?<=\w)\s?[,;(]\s*(?:and\s+)?not\b.*", re.DOTALL)
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 
 
@@ -92,6 +94,9 @@ def number_in(text: str) -> Fraction | None:
     whole = exact_value(text)
     if whole is not None:
         return whole
+    if not re.search(r"\d", text):
+        return only_number(text.strip(" .*_`"))
+    text = _NOT_THIS.sub("", text)
     result = re.split(r"=|≈|\\approx\b", text)[-1]
     for part in (result, text):
         values = {v for v in map(_value, _NUMBER.finditer(part)) if v is not None}

@@ -8,44 +8,26 @@ from __future__ import annotations
 
 import functools
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from evalkit.scoring.numbers import plain_number
+from evalkit.scoring.equivalence import compare
+from evalkit.scoring.spelling import cleaned, key, loose, value_of
 from evalkit.tasks.choices import LETTERS, without_letters
 
 _USUAL = LETTERS[:10]
 TWO_OPTIONS = "names two options"
 NO_OPTION = "names an option that the question does not have"
 _MAX_STATEMENT = 1_000
+_SENTENCE = re.compile(r"\b(?:is|are|was|were|if|not|than|hmm|wait|no|so|which|that)\b", re.IGNORECASE)
+_WORDS = re.compile(r"(?<![\\\w])[A-Za-z]{2,}")
+_MOST_WORDS = 2
+_MAX_EQUAL = 60
+"""Longest number, quantity or formula that is compared by what it means."""
 
-_INVISIBLE = dict.fromkeys(
-    [0, 0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
-) | dict(zip(range(0xFF21, 0xFF2B), range(0x41, 0x4B), strict=True))  # and fullwidth letters as plain ones
 _LOOKALIKES = str.maketrans("АВСЕНАІЈΑΒΕΗΙ", "ABCEHAIJABEHI")
 _ARABIC = str.maketrans("أابجد", "AABCD")
-_SUPERSCRIPTS = {ord(high): f"^{low}" for high, low in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)}
-_SIGNS = str.maketrans(
-    {"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "⁄": "/", "∕": "/", "÷": "/", "·": "*", "×": "*", "∗": "*"}
-    | dict.fromkeys("“”„«»\"`´‘’'", "'")
-)
-_WRAPPER = re.compile(
-    r"\\(?:boxed|fbox|text(?:bf|it|rm|sf|tt|normal)?|mathrm|mathbf|mathit|mathsf|mbox|operatorname|underline)\s*\{"
-    r"([^{}]*)\}"
-)
-_TEX_NOISE = re.compile(r"\\(?:left|right|displaystyle|quad|qquad|[,;:! ()\[\]])|~")
-_FRAC = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
-_SQRT = re.compile(r"\\sqrt\{([^{}]*)\}")
-_COMMAND = re.compile(r"\\([A-Za-z]+)")
-_COMMANDS = {
-    "pi": "π", "times": "*", "cdot": "*", "div": "/", "circ": "°", "degree": "°", "infty": "∞", "approx": "≈",
-    "neq": "≠", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "pm": "±", "sqrt": "√", "alpha": "α", "beta": "β",
-    "gamma": "γ", "theta": "θ", "lambda": "λ", "mu": "μ", "sigma": "σ", "omega": "ω", "Delta": "Δ",
-}  # fmt: skip
-_UNIT = re.compile(r"(?<=[\d)])(?:°[CF]?|[a-zµμ](?:[a-zµμ./*]|\^-?\d){0,11})$", re.IGNORECASE)
-
 _NOUN = (
     r"(?:options?|choices?|answers?|letters?|statements?|alternatives?|opci[oó]n|alternativa|letra|lettre|proposition|"
     r"variante?|вариант|пункт|буква|选项|選項|選択肢|보기|الخيار|الحرف)"
@@ -61,11 +43,11 @@ _FILLERS = re.compile(
 )
 _HEAD = re.compile(
     rf"(?P<noun>{_NOUN}\s*[:#]?\s*)?(?P<open>[(\[<{{\"'“‘「『【]*)\s*(?P<letter>[A-Za-z])\s*"
-    rf"(?P<close>[)\]>}}\"'”’」』】]*)(?![^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|['’+#^_=(])(?!\s*[=^+](?!>))(?!\.[A-Za-z]\.)(?!\.[a-z])(?!-\w)",
+    rf"(?P<close>[)\]>}}\"'”’」』】]*)(?![^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|['’](?!d[iıuü]r)|[+#^_=(])(?!\s*[=^+](?!>))(?!\.[A-Za-z]\.)(?!\.[a-z])(?!-\w)",
     re.IGNORECASE,
 )
 _DELIMITED = re.compile(
-    r"\s*(?:$|\n|[.,:;!?)\]|/&<…。，：；、！]|[-–—=]+>?\s|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|\()"
+    r"\s*(?:$|\n|[.,:;!?)\]|/&<→…。，：；、！]|[-–—=]+>?\s|[\u0900-\u0fff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|\(|\[/|['’]d[iıuü]r)"
 )
 _LINKED = re.compile(
     r"\s+(?:is|because|since|as|which|with|and|or|but|not|for|due|given|based|rather|instead|by|est|ist|es|weil|"
@@ -75,12 +57,14 @@ _LINKED = re.compile(
 _LINKED_WORD = re.compile(r"\s+(?:is|because|since|which|not|rather|(?:and|or)\s+[A-Z](?!\w))(?!\w)")
 _LABEL_NEXT = rf"(?:(?:also|possibly|maybe|perhaps|even|the)\s+)*(?:{_NOUN}\s*)?[(\"'*\[]*((?-i:[A-Z]))(?![\w'’+#-])"
 _ALSO = re.compile(
-    rf"[)\]*\"'.]*\s*(?:(?:,|/|&|\+|;|、|\b(?:and/or|and|or|oder|und|ou|et|o|y|и|или)\b|或者?|和|と|또는)\s*)+"
-    rf"{_LABEL_NEXT}(?=[)\]*\"']*\s*(?:[.,;:!?)\]/&+]|$|\n|are\b|both\b|and\b|or\b|\())",
+    rf"[)\]*\"'.]*\s*(?:(?:,|/|\||&|\+|;|、|\b(?:and/or|and|or|oder|und|ou|et|o|y|и|или)\b|或者?|和|と|또는)\s*)+"
+    rf"{_LABEL_NEXT}(?=[)\]*\"']*\s*(?:[.,;:!?)\]/&+|]|$|\n|are\b|both\b|and\b|or\b|\())",
 )
+_WITH = re.compile(r"(?:\b(?:and|or)\b|[&/+])\s*[(\[]?([A-Z])[)\].:]\s*")
 _CORRECTED = re.compile(
     rf"(?:[.,;:?!…—–-]|\.\.\.)\s*(?:(?:hmm|oh|but|or)[,\s]+)?(?:no|wait|actually|sorry|correction|i\s+mean|rather|oops|make\s+that|"
-    rf"scratch\s+that|nein|non|нет|不)\b(?!\s+than)[^\n]{{0,40}}?(?<![\w'’-]){_LABEL_NEXT}"
+    rf"scratch\s+that|nein|non|нет|不)\b(?!\s+than)(?:(?!\b(?:check|verify|consider|what|why|about|let)\b)[^\n]){{0,40}}?"
+    rf"(?<![\w'’-]){_LABEL_NEXT}"
     r"(?=[)\]*\"']*\s*(?:[.,;:!?)\]]|$|\n|is\s+(?:(?:the|also)\s+)*(?:correct|right|best|better|answer)\b))",
     re.IGNORECASE,
 )
@@ -99,7 +83,8 @@ _INSIDE = re.compile(
 _PROCEDURE = re.compile(
     r"\s*(?:let|we|to|first|consider|look|evaluate|check|examine|analy[sz]e|start|begin)\b", re.IGNORECASE
 )
-_MARK = re.compile(r"(?:[\s.,:;)\]=>*\"']|[-–—]+\s)+")
+_MARK = re.compile(r"(?:[\s.,:;)\]=>→*\"']|[-–—]+\s)+")
+_GLOSS = re.compile(rf"\s*[(\[]\s*(?:{_NOUN}\s*)?[A-Za-z]\s*[)\]][\s.!*]*", re.IGNORECASE)
 _BECAUSE = re.compile(r"[\s,;.(]+(?:because|since)\b", re.IGNORECASE)
 _REASON = re.compile(r"[\s.,:;!)\]*_\"'}]*(?:$|(?:because|since)\b)", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.;,:。，；](?=\s|$)|\s(?=\()|\s[-–—](?=\s)|\s(?=(?:because|since|which|as|so)\b)|\n")
@@ -127,18 +112,25 @@ class Options:
     texts: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     values: tuple[Fraction | None, ...] = ()
+    inverted: bool = False
+    """Whether the question asks for the one that is not right."""
 
     @property
     def longest(self) -> int:
         """Characters of the longest option."""
         return max(map(len, self.texts), default=0)
 
+    @property
+    def are_numbers(self) -> bool:
+        """Whether all of them are."""
+        return bool(self.values) and None not in self.values
+
     def read(self, statement: str, *, inside: bool = True) -> Reading | None:
         """Which option `statement` names, at its head or else (`inside`) further on; None if it names none."""
         text = cleaned(statement[:_MAX_STATEMENT])
         filled = _FILLERS.match(text)
         body = text[filled.end() :] if filled else text
-        alone = body.strip(" .,;:!?()[]{}<>\"'“”‘’「」『』【】*。、\n")
+        alone = body.strip(" .,;:!?()[]{}<>\"'“”‘’「」『』【】*。、\n-–—")
         letter = _latin(alone) if len(alone) == 1 else ""
         if letter and letter in self.letters and not (alone.islower() and alone in self.keys):
             return Reading(letter, "letter", alone=True)
@@ -154,7 +146,17 @@ class Options:
             unlettered = found is None or found.problem == NO_OPTION
             if spelt is not None and (unlettered or len(text) - len(spelt.rest) > 3):
                 found = spelt
+        if found is None or found.problem == NO_OPTION:
+            named = self.equal(text) or self._numbered(text)
+            if named:
+                return Reading(named, "text", alone=True)
         return found if found or not inside else self._inside(text)
+
+    def _numbered(self, text: str) -> str:
+        """`2) Paris`, where options are counted; the number must agree."""
+        head = re.match(r"\(?(\d{1,2})[.)]\s+", text)
+        named = self.matching(text[head.end() :]) if head else ""
+        return named if head and len(named) == 1 and self.letters.index(named) + 1 == int(head[1]) else ""
 
     def matching(self, text: str) -> str:
         """Letters of the options that `text` spells out: character by character, else in other case, else by value."""
@@ -168,10 +170,23 @@ class Options:
         same = "".join(a for a, b in zip(self.letters, self.keys, strict=True) if b.casefold() == folded)
         if same:
             return same
-        value = _value(wanted)
-        if value is None:
+        value = value_of(wanted)
+        valued = "".join(a for a, b in zip(self.letters, self.values, strict=True) if b == value and value is not None)
+        if valued:
+            return valued
+        bare = loose(wanted).casefold()
+        alike = [a for a, b in zip(self.letters, self.keys, strict=True) if bare and loose(b).casefold() == bare]
+        return alike[0] if len(alike) == 1 else ""
+
+    def equal(self, text: str) -> str:
+        """The only option that is equal to `text` as a number, a quantity or a formula; or nothing."""
+        text = text.strip(" .,;:!?")
+        if not any(map(str.isdigit, text)) or len(text) > _MAX_EQUAL or not self.texts:
             return ""
-        return "".join(a for a, b in zip(self.letters, self.values, strict=True) if b == value)
+        if _SENTENCE.search(text) or len(_WORDS.findall(text)) > _MOST_WORDS:
+            return ""
+        same = [a for a, t in zip(self.letters, self.texts, strict=True) if len(t) <= _MAX_EQUAL and _same(t, text)]
+        return same[0] if len(same) == 1 else ""
 
     def text_of(self, letter: str) -> str:
         """The option beside a letter, or nothing."""
@@ -183,7 +198,8 @@ class Options:
         if head is None:
             return None
         letter, rest = head["letter"], body[head.end() :]
-        sure = bool(head["close"]) or (head["noun"] is not None and letter.isupper())
+        named = head["noun"] is not None
+        sure = bool(head["close"]) or (named and (letter.isupper() or not rest.strip(" .)*")))
         word = letter in "aiAI" or letter.islower() or not body[head.start("letter")].isascii()
         linked = _LINKED_WORD if word else _LINKED
         if not (sure or _DELIMITED.match(rest) or linked.match(rest) or self._begins_with(letter.upper(), rest)):
@@ -205,16 +221,30 @@ class Options:
             other = pattern(rest)
             if other is not None and other[1].upper() != letter and other[1].upper() in self.letters:
                 return Reading(letter + other[1].upper(), "letter", rest, TWO_OPTIONS)
+        beside = self._spelt_beside(letter, rest)
+        if beside:
+            return Reading(letter + beside, "letter_and_text", rest, TWO_OPTIONS)
         spelt = self._spelt(letter, rest)
         if spelt is None:
             return Reading(letter, "letter", rest, alone=_REASON.match(rest) is not None)
         if letter in spelt:
             text = _unmarked(rest)
+            bracketed = text.rstrip(" .*")
             own = letter in self.matching(text) or any(
                 letter in self.matching(text[: m.start()]) for m in _BECAUSE.finditer(text[:_MAX_STATEMENT])
             )
+            if bracketed.startswith("(") and bracketed.endswith(")"):
+                own = own or letter in self.matching(bracketed[1:-1])
             return Reading(letter, "letter_and_text", rest, alone=own)
         return Reading(letter + spelt[0], "letter_and_text", rest, TWO_OPTIONS, alone=True)
+
+    def _spelt_beside(self, letter: str, rest: str) -> str:
+        """Another option, letter and text, that is given together with one: `A) Berlin and C) Madrid`."""
+        for other in _WITH.finditer(rest.partition("\n")[0][:_MAX_STATEMENT]) if self.keys else ():
+            own = key(self.text_of(other[1]))
+            if other[1] != letter and own and key(rest[other.end() :]).startswith(own):
+                return str(other[1])
+        return ""
 
     def _spelt(self, letter: str, rest: str) -> str | None:
         """Options whose text follows a letter; None if the rest of the line is something else."""
@@ -254,7 +284,7 @@ class Options:
         beside = [m for m in map(_letter_inside, _INSIDE.finditer(rest)) if m in self.letters]
         if len(beside) == 1 and not DENIED.match(rest):
             if beside[0] in found:
-                return Reading(beside[0], "letter_and_text", rest)
+                return Reading(beside[0], "letter_and_text", rest, alone=_GLOSS.fullmatch(rest) is not None)
             return Reading(found[0] + beside[0], "letter_and_text", rest, TWO_OPTIONS)
         return self._by_text(found, rest)
 
@@ -272,6 +302,11 @@ class Options:
         return Reading(named.pop(), "letter", text[len(sentence) :] or sentence[-1:])
 
 
+@functools.lru_cache(maxsize=4096)
+def _same(option: str, text: str) -> bool:
+    return compare(option, text, symbolic=None).value == 1.0
+
+
 def options_of(texts: Sequence[str], letters: str) -> Options:
     """Options in the order shown, without the letters that they may carry themselves."""
     return _options_of(tuple(str(t) for t in texts), letters)
@@ -283,7 +318,7 @@ def _options_of(texts: tuple[str, ...], letters: str) -> Options:
         return Options(letters)
     own, texts = LETTERS[: len(texts)], without_letters(texts)
     keys = tuple(key(cleaned(t)) for t in texts)
-    return Options(own, texts, keys, tuple(_value(k) for k in keys))
+    return Options(own, texts, keys, tuple(value_of(k) for k in keys))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -304,51 +339,6 @@ def options_in(question: str) -> tuple[str, ...]:
 
 _LIST_LINE = re.compile(r"^[ \t]*[*_]{0,2}[(\[]?([A-Z])[)\].:：、][*_]{0,2}[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _LIST_INLINE = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].]\s*((?:(?!\s[(\[]?[A-Z][)\].]\s?)[^\n])+)")
-
-
-def visible(text: str) -> str:
-    """Without characters that have no width."""
-    return text.translate(_INVISIBLE) if not text.isascii() or "\0" in text else text
-
-
-def cleaned(text: str) -> str:
-    """A statement without emphasis, TeX wrappers and other widths of the same characters."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", visible(text).translate(_SUPERSCRIPTS))
-    if "\\" in text:
-        for _ in range(4):
-            text, count = _WRAPPER.subn(r" \1 ", text)
-            if not count:
-                break
-        text = _TEX_NOISE.sub(" ", text)
-    return text.replace("**", "").replace("__", "").replace("`", "").replace("$", "").strip().strip("*_#>").strip()
-
-
-def key(text: str) -> str:
-    """What two spellings of the same text have in common."""
-    text = _FRAC.sub(_ratio, text)
-    text = _SQRT.sub(lambda m: f"√{_grouped(m[1])}", text)
-    text = _COMMAND.sub(lambda m: _COMMANDS.get(m[1], m[1]), text)
-    text = text.translate(_SIGNS)
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    text = re.sub(r"\^\{([^{}]*)\}", r"^\1", text)
-    return re.sub(r"[\s'*_$]+", "", text).strip(".,;:!")
-
-
-def _ratio(match: re.Match[str]) -> str:
-    return f"{_grouped(match[1])}/{_grouped(match[2])}"
-
-
-def _grouped(text: str) -> str:
-    text = text.strip()
-    return text if re.fullmatch(r"\w+", text) else f"({text})"
-
-
-def _value(wanted: str) -> Fraction | None:
-    """The number that a key stands for, with or without a unit."""
-    if not any(c.isdigit() for c in wanted[:12]) or len(wanted) > 60:
-        return None
-    return plain_number(_UNIT.sub("", wanted))
 
 
 def _latin(letter: str) -> str:

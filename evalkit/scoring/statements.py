@@ -12,22 +12,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from evalkit.scoring import extract
-from evalkit.scoring.options import TWO_OPTIONS, Options, Reading, visible
+from evalkit.scoring.options import TWO_OPTIONS, Options, Reading
+from evalkit.scoring.spelling import visible
 
 WINDOW = 3_000
 LINE = 1_000
 _OVERLAP = 400
 _MOST_WORDS = 200
 _NOUNS = (
-    "answer", "option", "choice", "statement", "response", "selection", "letter", "alternative", "conclusion", "one",
+    "answer", "option", "choice", "statement", "response", "selection", "letter", "conclusion", "one",
 )  # fmt: skip
 _WORDS = (
     *_NOUNS, "ans", "\\boxed", "\\fbox", "antwort", "respuesta", "risposta", "resposta", "reponse", "antwoord",
-    "svaret", "jawaban", "cevap",
+    "svaret", "jawaban", "cevap", "jibu", "svar ",
 )  # fmt: skip
 _FURTHER_WORDS = (
     "réponse", "lösung", "odpowiedź", "ответ", "đáp án", "答案", "答え", "答", "解答", "正解", "正答", "回答", "选",
-    "選", "정답", "답", "إجابة", "الجواب", "उत्तर",
+    "選", "정답", "답", "إجابة", "الجواب", "उत्तर", "উত্তর", "คำตอบ",
+    "odpověď", "απάντηση", "选项",
 )  # fmt: skip
 ADJECTIVE = (
     r"(?:correct|right|best|final|(?:most\s+)?(?:appropriate|suitable|accurate|likely|logical|reasonable|plausible)|valid|"
@@ -37,29 +39,30 @@ _IS = (
     r"(?:\bis\b|\bwas\b|\bare\b|\b(?:must|should|would|will|has\s+to|ought\s+to|can\s+only|seems?\s+to|appears?\s+to)\s+(?:\w+\s+)?be\b|"
     r"\bbecomes\b|\bremains\b|\blies\b)"
 )
-_MARKS = r"[*_`\"”\s]{0,4}"
+_MARKS = r"[*_`\"”\t ]{0,4}"
 _GAP = (
     r"(?:(?:\s+(?:to|for|of|among|amongst|based|in|here|given|that|according|from|regarding|out|choice|option|letter|"
     r"then|therefore|thus|really|clearly)\b|\s*[,(])[^\n.:?=]{0,90}?)?"
 )
 _LINK = (
     rf"{_MARKS}(?:{_GAP}{_MARKS}(?:[:：=>\]]|[-–—]+>?(?=\s)|→|⇒|{_IS}{_MARKS}[:：]?)"
-    r"|(?=\n)|[.(]?\s*(?=[(\"'*]*[A-Z](?:[)\"'*]|[\s.,]*(?:$|\n)|\.)))"
+    r"|(?=\n)|[.(]?[^\S\n]*(?:(?:choice|option)[^\S\n]+)?(?=[(\"'*]*[A-Z](?:[)\"'*]|[\s.,]*(?:$|\n)|\.)))"
 )
 _ANSWER = re.compile(rf"\b(?:answer|ans)\b{_LINK}", re.IGNORECASE)
 _QUALIFIED = re.compile(rf"\b(?:{'|'.join(_NOUNS[1:])})\b{_LINK}", re.IGNORECASE)
 _QUALITY = re.compile(rf"\b{ADJECTIVE}\s+$", re.IGNORECASE)
 _ELSEWHERE = re.compile(
-    r"(?:\b(?:antwort|lösung|respuesta|réponse|reponse|risposta|resposta|antwoord|svaret|odpowiedź|jawaban|cevap|ответ(?:ом)?)\b|"
-    r"đáp án|答案|答え|解答|正解|正答|回答|答|정답|답|إجابة|الجواب|उत्तर)"
-    r"(?:\s+(?:correcta|correcte|corretta|esatta|correta|richtige|الصحيحة|الصحيح|final|finale|definitiva)\b)?"
-    rf"{_MARKS}[^\n.:：?]{{0,20}}?(?:[:：]|应该是|应为|是|为|為|は|은|는|\b(?:ist|lautet|es|est|è|é|is|wäre|это|является|là|adalah)\b|"
+    r"(?:\b(?:antwort|lösung|respuesta|réponse|reponse|risposta|resposta|antwoord|svaret|odpowiedź|jawaban|cevap|jibu|svar|odpověď|απάντηση|ответ(?:ом)?)\b|"
+    r"đáp án|答案|答え|解答|正解|正答|回答|答|정답|답|إجابة|الجواب|उत्तर|উত্তর|คำตอบ)"
+    r"(?:\s+(?:correcta|correcte|corretta|esatta|correta|richtige|sahihi|الصحيحة|الصحيح|final|finale|definitiva)\b)?"
+    rf"{_MARKS}[^\n.:：?]{{0,20}}?(?:[:：]|应该是|应为|是|为|為|は|은|는|\b(?:ist|lautet|es|est|è|é|is|wäre|это|является|là|adalah|ni|är|je|είναι(?:\s+η)?)\b|হল|হলো|คือ|"
     r"هي|هو|[-–—]\s|(?=\s*[(（]?(?-i:[A-Z])(?!\w)))",
     re.IGNORECASE,
 )
 _CHOSEN = re.compile(
     r"(?<![不别未])(?:选择|選擇|选|選)[:：]?\s*(?=[*(（\"“]*[A-Z](?![A-Za-z]))"
     r"|(?:(?<=正确)|(?<=正确的)|(?<=最佳))选项(?:应该是|应为|是|为|[:：])"
+    r"|选项\s*(?=[A-J]\s*(?:是|为)(?:唯一)?正确)"
     r"|(?:(?<=因此，)|(?<=所以，)|(?<=因此)|(?<=所以)|(?<=故))选项\s*(?=[A-J]\s*(?:是|为)?(?:正确|对))"
 )
 _PROVEN = re.compile(
@@ -89,7 +92,34 @@ _CLAUSE_START = re.compile(
 _GUESSED = re.compile(
     r"\b(?:maybe|perhaps|possibly|might|may|could|can\s+be|guess(?:ing)?|not\s+sure|unsure)\b[^.!?\n]*$", re.IGNORECASE
 )
-_ASIDE = re.compile(r"\W*(?:if|were|unless|only\s+(?:if|for|when)|in\s+(?:that|this)\s+case)\b", re.IGNORECASE)
+_ASIDE = re.compile(
+    r"\W*(?:if|were|unless|only\s+(?:if|for|when)|in\s+(?:that|this)\s+case|at\s+first|"
+    r"(?:to|for|in|under)\s+(?:an?\s+|the\s+|some\s+)?(?:different|other|wrong|another|question|old))\b",
+    re.IGNORECASE,
+)
+_BUT = re.compile(r"\W*but\b", re.IGNORECASE)
+_DEMOTED = re.compile(
+    r"\b(?:wrong|incorrect|false|second|next|third|least|worst|weak\w*|tempting|trap|common|popular|obvious|other|opposite|"
+    r"alternative|distractor|runner-up|mistaken?)\s*[:,]?\s+(?:\w+\s+)?$",
+    re.IGNORECASE,
+)
+"""What makes an answer one that is not chosen: `the most common wrong answer is D`, `the second best answer`."""
+_OPINION = re.compile(
+    r"\b(?:some|many|one|someone|students?|people|examinees|others|those|readers?|test-takers|it)\b[^,;.!?\n]{0,60}"
+    r"\b(?:might|may|could|would|often|believe|think|argue|say|choose)\b[^,;.!?\n]*$",
+    re.IGNORECASE,
+)
+_CONTRAST = re.compile(r".*(?:\b(?:but|so|however|therefore|thus|hence|yet)\b|[;,])", re.IGNORECASE | re.DOTALL)
+_PROCEDURE = re.compile(
+    r"\b(?:let|let's|let’s|we|each|every|consider\w*|evaluat\w+|analy[sz]\w+|examin\w+)\b", re.IGNORECASE
+)
+_SAYS_MORE = re.compile(
+    r"[)\]*\"']*,?\s+(?!(?:is|was|because|since|as|which|with|for|given|due|based|and|or|not|would|must|seems|it|by)\b)[a-z]{2,}(?:s|ed)\b"
+)
+"""`Answer (D) confuses two rules` speaks of an answer and gives none."""
+_HEADING = re.compile(
+    r"[^\w(]*(?!\W*(?:option\s+|choice\s+)?[A-J][.):])(?:(?!\b(?:is|are|be|was|why|as)\b)[^\n])*", re.I
+)
 _TURN = re.compile(
     r"\b(?:wait|no|hmm|but|however|actually|correction|instead|rather|mistake|sorry|reconsider\w*|re-?check\w*|oops|not|"
     r"revis\w+|final(?:ly)?|corrected|so|thus|therefore|hence)\b",
@@ -100,8 +130,10 @@ _ASKED = re.compile(
 )
 _CONDITION = re.compile(r"\b(?:if|were|had|unless)\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"\s*(?:left|is|that|remaining|would|must)\b", re.IGNORECASE)
-_BETWEEN = re.compile(r"[)\]*.:\"'\s]*(?:\([^()]{0,100}\)|(?<=[).:\s])(?!is\b|are\b)[^,;]{0,100})?[\s*]*,?\s*")
-_LABEL_LINE = re.compile(r"\s*[*_#>\s]*[(\[]?([A-Z])[)\].:]\s*\S")
+_BETWEEN = re.compile(r"[)\]*.:\"',\s]*(?:\([^()]{0,100}\)|(?<=[).:\s])(?!is\b|are\b)[^,;]{0,100})?[\s*]*,?\s*")
+_ARTICLE = re.compile(r"^(?:the|an?)\s+", re.IGNORECASE)
+_LABEL_LINE = re.compile(r"[-•*_#>\s]*[(\[]?([A-Z])(?:[)\].:]\s*\S|[*_ \t]*(?:\n|$))")
+_TO_CHECK = re.compile(r"[^.\n]{0,40}\bbut\s+(?:let|i|we)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +153,8 @@ class Statement:
 
     conclusion: Conclusion
     after: str
+    before: str = ""
+    """What leads up to it, from the same part of the text."""
 
 
 def clause_before(text: str) -> str:
@@ -141,11 +175,12 @@ def lists(line: str, following: str) -> bool:
 
 
 def ends_list(line: str, preceding: str, options: Options) -> bool:
-    """Whether a list of all options, or of some, ends here."""
+    """Whether a list of all options, or of some, ends here: the line before holds an earlier one and no more."""
     last, before = _LABEL_LINE.match(line), _LABEL_LINE.match(preceding)
-    if last is None or before is None or ord(last[1]) != ord(before[1]) + 1:
+    if last is None or before is None or before[1] >= last[1]:
         return False
-    return last[1] == options.letters[-1] or not options.texts
+    reading = options.read(preceding.strip(" -•*"), inside=False)
+    return (reading is not None and reading.alone) or last[1] == options.letters[-1] or not options.texts
 
 
 def stated(text: str, options: Options) -> Statement | None:
@@ -161,11 +196,11 @@ def stated(text: str, options: Options) -> Statement | None:
             if found is None:
                 continue
             if not found.firm:
-                guess = guess or Statement(found, window[place:])
+                guess = guess or Statement(found, window[place:], window[max(0, place - LINE) : place])
                 continue
             if _contradicted(window, places, place, found, options):
                 found = replace(found, reading=replace(found.reading, problem=TWO_OPTIONS))
-            return Statement(found, window[place:])
+            return Statement(found, window[place:], window[max(0, place - LINE) : place])
     return guess
 
 
@@ -212,11 +247,19 @@ def _stated_after(window: str, place: int, options: Options) -> Conclusion | Non
         return None
     clause = clause_before(window[max(0, place - 120) : place])
     sentence = re.split(r"[.!?\n]", window[max(0, place - 120) : place])[-1]
-    if _SUPPOSED.search(clause) or ("would" in cue.group() and _CONDITION.search(sentence)):
+    if (
+        _SUPPOSED.search(clause)
+        or ("would" in cue.group() and _CONDITION.search(sentence))
+        or _DEMOTED.search(sentence)
+        or _hearsay(sentence)
+        or _PROCEDURE.search(cue.group())
+    ):
         return None
     line, newline, after = window[cue.end() : cue.end() + LINE].partition("\n")
     same_line = bool(line.strip(' *_`:："”'))
     if not same_line:
+        if not _opens_line(window, place, cue.group()):
+            return None
         line, newline, after = after.lstrip().partition("\n")
         if lists(line, after):
             return None
@@ -225,10 +268,28 @@ def _stated_after(window: str, place: int, options: Options) -> Conclusion | Non
     aside = reading is not None and reading.how == "letter" and _ASIDE.match(reading.rest)
     if reading is None or aside or reading.rest.lstrip(")*_. ").startswith("?"):
         return None
+    bare = reading.how == "letter" and cue.group().rstrip("( ").isalpha()
+    if bare and _SAYS_MORE.match(reading.rest):
+        return None
     stripped = line.rstrip(" *_`$)}\"'")
     ended = bool(newline) or stripped.endswith((".", "。")) or bool(reading.rest.strip(" *_`$)}]\"'"))
     firm = not _GUESSED.search(clause) and not re.match(r"\s*(?:could|might|may)\b", line)
-    return Conclusion(reading, "answer_line", conclusive=ended and firm, firm=firm)
+    checked = _TO_CHECK.match(reading.rest) is not None
+    return Conclusion(reading, "answer_line", conclusive=ended and firm and not checked, firm=firm)
+
+
+def _opens_line(window: str, place: int, cue: str) -> bool:
+    """Whether the answer may stand in the line below a cue: a title, or a sentence that breaks off before it."""
+    if re.search(rf"(?:[:：]|{_IS})\W*$", cue, re.IGNORECASE):
+        return True
+    start = window.rfind("\n", 0, place) + 1
+    return _HEADING.fullmatch(window, start, place) is not None
+
+
+def _hearsay(sentence: str) -> bool:
+    """Whether it is others who are said to give an answer: `some might think that ...`."""
+    contrast = _CONTRAST.match(sentence)
+    return _OPINION.search(sentence[contrast.end() :] if contrast else sentence) is not None
 
 
 def _other_than(line: str, options: Options) -> Reading | None:
@@ -245,11 +306,16 @@ def _proven_before(window: str, place: int, options: Options) -> Conclusion | No
         return None
     if link["quality"] is None and (link["the"] is None or not noun.group().lower().startswith("answer")):
         return None
-    after = window[noun.end() : noun.end() + 30]
+    if _DEMOTED.search(link.group()) or (
+        link["beside"] and (link["quality"] or "").strip().lower() in ("final", "only")
+    ):
+        return None
+    after = window[noun.end() : noun.end() + 60]
     if link["quality"] is None and _GOES_ON.match(after):
         return None  # `B is the only option that mentions it`
     if (
         _ASIDE.match(after)
+        or _BUT.match(after)
         or after.lstrip("*_) ").startswith("?")
         or (link["beside"] is not None and _GOES_ON.match(after))
     ):
@@ -267,12 +333,19 @@ def _proven_before(window: str, place: int, options: Options) -> Conclusion | No
         clause, letter = clause_before(before), letter_of(label)
         if excluded is not None or letter not in options.letters:
             return None
-        if _SUPPOSED.search(clause) or _ASKED.search(before):
+        if _SUPPOSED.search(clause) or _ASKED.search(before) or _hearsay(before):
+            return None
+        if "would" in link.group() and _CONDITION.search(before):
             return None
         firm = not _GUESSED.search(clause)
         ended = bool(after.strip(" *_\"'"))
         return Conclusion(Reading(letter, "letter"), "verdict", conclusive=firm and ended, firm=firm)
-    return None
+    named = options.matching(_ARTICLE.sub("", clause_before(sentence).strip(" *_\"'")))
+    return (
+        Conclusion(Reading(named, "text"), "verdict", conclusive=bool(after.strip(" *_\"'")))
+        if len(named) == 1
+        else None
+    )
 
 
 def _contradicted(window: str, earlier: list[int], place: int, found: Conclusion, options: Options) -> bool:
