@@ -37,7 +37,7 @@ class ChoiceScorer:
     """
 
     name = "choice"
-    version = "1"
+    version = "2"
 
     def __init__(self, args: Mapping[str, Json]) -> None:
         unknown = ", ".join(sorted(set(args) - {"letters", "target"}))

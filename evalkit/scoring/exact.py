@@ -11,6 +11,7 @@ from typing import Any, Literal
 from evalkit.errors import UsageError
 from evalkit.scoring import extract
 from evalkit.scoring.grade import Extracted, Judged, grade
+from evalkit.scoring.prose import sentence_end
 from evalkit.types import Generation, Item, Json, Score
 
 _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
@@ -80,9 +81,7 @@ def bare(text: str) -> Extracted | None:
     """A reply of a few words in one line, such as `**Yes**.`"""
     text = text.strip()
     found = _BARE.fullmatch(text) if len(text) <= _MAX_BARE else None
-    answer = (
-        extract.clean_sentence(found[1]).rstrip(".!") if found is not None and not text.endswith((":", "?")) else ""
-    )
+    answer = sentence_end(found[1]).rstrip(".!") if found is not None and not text.endswith((":", "?")) else ""
     return Extracted(answer, "bare", conclusive=False) if answer else None
 
 

@@ -15,11 +15,12 @@ from evalkit.errors import UsageError
 from evalkit.scoring import extract
 from evalkit.scoring.exact import FORM_ARGS, TextForm, text_arg, text_form
 from evalkit.scoring.grade import Extracted, Judged, grade
+from evalkit.scoring.prose import sentence_end
 from evalkit.scoring.quantities import exact_value
 from evalkit.types import Generation, Item, Json, Score
 
 _MAX_LIST = 20_000
-_HEADING = re.compile(r"[*_]{0,3}[ \t]*(?:is|are)?[ \t]*[:：]?[*_]{0,3}[ \t]*\n+", re.IGNORECASE)
+_HEADING = re.compile(r"[*_]{0,3}[ \t]{0,9}(?:is|are)?[ \t]{0,9}[:：]?[*_]{0,3}[ \t]{0,9}\n+", re.IGNORECASE)
 _BULLET = re.compile(r"[ \t]*(?:[-*•–]|\(?\d{1,3}[.)])[ \t]+(\S[^\n]*)\n?|[ \t]*(\S[^\n]*)\n?")
 _FENCED = re.compile(r"```(?:json)?\s*(\[[^`]*\])\s*```$")
 _TITLE = re.compile(
@@ -42,7 +43,7 @@ class ListScorer:
     """
 
     name = "list"
-    version = "1"
+    version = "2"
 
     def __init__(self, args: Mapping[str, Json]) -> None:
         self._fallback = extract.allowed_fallback(self.name, args, "order", "separator", *FORM_ARGS)
@@ -114,7 +115,7 @@ def titled(text: str) -> Extracted | None:
     rest = text[-_MAX_LIST:][titles[-1].end() :]
     line, newline, _ = rest.partition("\n")
     if line.strip(" *_"):
-        return Extracted(extract.clean_sentence(line), "answer_line", conclusive=bool(newline))
+        return Extracted(sentence_end(line), "answer_line", conclusive=bool(newline))
     return _lines(rest.lstrip(" *_\n"))
 
 

@@ -77,7 +77,7 @@ def _number(sentence: str, options: Options) -> str:
     """The only option among the numbers of a sentence, if it is what the sentence ends up saying."""
     if _AGAINST.search(re.sub(r"\([^()]*\)", " ", sentence)):
         return ""
-    value = last_value(sentence, "")
+    value = last_value(sentence)
     named = options.equal(value[0]) if value is not None else ""
     others = {options.equal(n.group()) for n in NUMBER.finditer(sentence)} - {"", named}
     return named if named and not others else ""

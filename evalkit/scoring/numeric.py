@@ -41,7 +41,7 @@ class NumericScorer:
     """
 
     name = "numeric"
-    version = "1"
+    version = "2"
 
     def __init__(self, args: Mapping[str, Json]) -> None:
         self._fallback = extract.allowed_fallback(self.name, args, "relative", "absolute")

@@ -34,7 +34,8 @@ _ENDED = re.compile(
 )
 _FINAL_CHANNEL = "<|channel|>final<|message|>"
 _ANOTHER = re.compile(
-    r"\n[#* \t]{0,6}(?:Question|Q|Problem|User|Human|Instruction|Example|Exercise)(?: ?#?\d{0,4}[*]{0,2}[:.]|[*]{0,2}:|[*]{0,2} ?#?\d{1,4}[*]{0,2}\n|[*]{0,2}\n)"
+    r"\n[#* \t]{0,6}(?:Question|Q|Problem|User|Human|Instruction|Example|Exercise)"
+    r"(?: ?#?\d{0,4}[*]{0,2}[:.]|[*]{0,2} ?#?\d{0,4}[*]{0,2}\n)"
 )
 
 
