@@ -51,6 +51,8 @@ _CONCEDED = re.compile(
     r"\b(?:although|though|while|whereas)\b[^,;]*$|\bat\s+first\b|\bthought\b|\bfirst\s+(?:instinct|impression|guess)\b[^,;]*$",
     re.IGNORECASE,
 )
+_TAKEN_BACK = re.compile(r"\b([A-J])\)?\s?(?:\.{2,}|…|—|–)\s?(?:no|wait)\b[,:]?\s(?:it(?:'s|’s| is)\s)?[(]?([A-J])\b")
+"""`A ... no, B`: two options in one breath, and nothing that says which of them is meant."""
 _OVERRULES = re.compile(r"\bbut\s+(?:actually|really|rather)\s+(?:it(?:'s|’s|\s+is)\s+)?[(*\"']*$", re.IGNORECASE)
 _IN_THE_END = re.compile(
     r"(?:(?!\b[B-J]\b)[^.;\n]){0,80}?\b(?:making\s+(?:it|this)|(?:so|hence|therefore)\s+(?:it|this)\s+(?:is|must\s+be))\s+"
@@ -96,7 +98,8 @@ def final_sentence(text: str, options: Options) -> Conclusion | None:
                 joined = _JOINED.search(sentence[: label.start()])
                 named += letter + (joined[1] if joined and joined[1] in options.letters else "")
         if named:
-            problem = TWO_OPTIONS if len(named) > 1 else None
+            taken_back = (back := _TAKEN_BACK.search(text[-200:])) is not None and back[1] != back[2]
+            problem = TWO_OPTIONS if len(named) > 1 or taken_back else None
             return Conclusion(Reading(named, "letter", problem=problem), "final_sentence", conclusive=False)
     return None
 
