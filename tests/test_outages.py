@@ -257,7 +257,6 @@ def test_a_certificate_that_is_not_trusted_is_said(cli: Cli, data_dir: Path) -> 
 def test_a_key_that_expires_in_the_middle(cli: Cli, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "sk-first-0123456")
     with FaultyEndpoint(good, latency_s=0.05, key="sk-first-0123456") as endpoint:
-
         had: list[int] = []
 
         def expire() -> None:
