@@ -30,7 +30,7 @@ from evalkit.scoring.readings import readings
 from evalkit.scoring.structures import equal
 from evalkit.scoring.symbols import Node, NotRead
 from evalkit.scoring.units import Measured, measured, other_unit
-from evalkit.scoring.values import NoValue, same, value
+from evalkit.scoring.values import same, value
 
 Symbolic = Callable[[str, str], Judged]
 """The last step: (target, answer) in TeX."""
@@ -213,7 +213,7 @@ def _structure(pair: _Pair) -> Judged | None:
         for wanted in targets:
             try:
                 outcome = equal(wanted, given, functools.partial(_same, pair.tolerance))
-            except NoValue as fault:
+            except ArithmeticError as fault:
                 pair.why = str(fault)
                 continue
             except RecursionError:
@@ -233,7 +233,7 @@ def _same(tolerance: Tolerance | None, target: Node, answer: Node) -> bool:
             wanted, given = value(target), value(answer)
             if not isinstance(wanted, complex) and not isinstance(given, complex):
                 return tolerance.allows(float(wanted), float(given))
-        except (NoValue, OverflowError):
+        except ArithmeticError:
             pass
     if answer.op == "number" and len(str(answer.args[0])) >= 12:
         wanted = value(target)

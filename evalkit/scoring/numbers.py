@@ -8,6 +8,7 @@ Fraction(18, 1)
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 
@@ -70,14 +71,16 @@ def plain_number(text: str) -> Fraction | None:
 
 def as_programs_print(wanted: Fraction | float, given: Fraction) -> bool:
     """Whether `given` has at least twelve digits and is `wanted` as far as they go: `0.08333333333333333` is 1/12."""
+    if isinstance(wanted, float) and not math.isfinite(wanted):
+        return False
     decimals = 0
     while (given * 10**decimals).denominator != 1:
         decimals += 1
         if decimals > 20:
             return False
-    digits = len(str(abs(int(given * 10**decimals))))
+    long = decimals > 0 and abs(given * 10**decimals) >= 10**11
     exact = Fraction(wanted)
-    return digits >= 12 and decimals > 0 and abs(exact - given) <= max(Fraction(1, 10**decimals), abs(exact) / 10**14)
+    return long and abs(exact - given) <= max(Fraction(1, 10**decimals), abs(exact) / 10**14)
 
 
 def european_number(text: str) -> Fraction | None:

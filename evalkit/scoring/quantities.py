@@ -10,7 +10,7 @@ from evalkit.scoring.notation import tidy
 from evalkit.scoring.numbers import only_number, plain_number
 from evalkit.scoring.symbols import NotRead
 from evalkit.scoring.units import Measured, measured
-from evalkit.scoring.values import NoValue, value
+from evalkit.scoring.values import value
 
 _BASED = re.compile(r"\(?([0-9A-Za-z.]+)\)?_\{?(\d{1,2}|[a-z]+)\}?(?:\s*\(?base.*)?")
 _BASE_WORDS = re.compile(r"\(?([0-9A-Za-z.]+)\)?\s*\(?(?:in )?base[ -](\d{1,2}|[a-z]+)\)?")
@@ -73,7 +73,7 @@ def exact(measured_: Measured) -> Fraction | None:
             return None
         try:
             exact = value(parse(body))
-        except (NotRead, NoValue):
+        except (NotRead, ArithmeticError):
             return None
         found = exact if isinstance(exact, Fraction) else None
     return None if found is None else found * measured_.scale

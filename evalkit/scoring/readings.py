@@ -9,7 +9,7 @@ from evalkit.scoring.numbers import plain_number
 from evalkit.scoring.quantities import without_prose
 from evalkit.scoring.symbols import NotRead
 from evalkit.scoring.units import Measured, measured
-from evalkit.scoring.values import NoValue, value
+from evalkit.scoring.values import value
 
 _GROUPS = re.compile(r"\d,\d{3}(?!\d)")
 _TURNED = re.compile(r"([\[\]])([^\[\]]+)([\[\]])")
@@ -78,9 +78,9 @@ def _close(exact: str, rounded: str) -> bool:
     """Whether the second is about the first, as in `2\\sqrt{5} or about 4.47`."""
     try:
         number = value(parse(exact))
-    except (NotRead, NoValue):
+        return not isinstance(number, complex) and abs(float(number) - float(rounded)) <= 0.01 * abs(float(number))
+    except (NotRead, ArithmeticError):
         return False
-    return not isinstance(number, complex) and abs(float(number) - float(rounded)) <= 0.01 * abs(float(number))
 
 
 def _sets(text: str) -> list[str]:

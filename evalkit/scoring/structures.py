@@ -18,7 +18,7 @@ from typing import Any
 
 from evalkit.scoring import forms, regions
 from evalkit.scoring.symbols import Node
-from evalkit.scoring.values import NoValue, same, symbols
+from evalkit.scoring.values import same, symbols
 
 _MAX_MEMBERS = 40
 
@@ -132,7 +132,7 @@ class _Comparison:
     def _maybe_equals(self, target: Node, answer: Node) -> bool:
         try:
             return self._equals(target, answer)
-        except NoValue:
+        except ArithmeticError:
             return False
 
     def _matrices(self, target: Node, answer: Node) -> bool:
@@ -179,7 +179,7 @@ class _Comparison:
     def _alike_or_none(self, left: Sequence[Any], right: Sequence[Any]) -> bool:
         try:
             return self._alike(left, right)
-        except NoValue:
+        except ArithmeticError:
             return False
 
     # intervals ----------------------------------------------------------------------------------

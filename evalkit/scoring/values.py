@@ -27,8 +27,11 @@ Number = Fraction | float | complex
 Env = Mapping[str, Fraction]
 
 
-class NoValue(Exception):
-    """The expression has no value here: it divides by zero, is too large, or is no number at all."""
+class NoValue(ArithmeticError):
+    """The expression has no value here: it divides by zero, is too large, or is no number at all.
+
+    Who compares values catches `ArithmeticError`: what overflows on the way is as undecided as what has no value.
+    """
 
 
 class Field:
@@ -192,7 +195,7 @@ def same(left: Node, right: Node) -> bool:
                 if agree and not confirmed and not _infinite(a):
                     agree = _agree(_precisely(left, env), _precisely(right, env), 1e-30)
                     confirmed = True  # fifty digits at one point are enough
-        except (NoValue, OverflowError):
+        except ArithmeticError:
             continue
         if not agree:
             if told > 1 and isinstance(a, complex):
