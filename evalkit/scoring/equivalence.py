@@ -64,7 +64,7 @@ class Tolerance:
         return abs(target - answer) <= max(self.absolute, self.relative * abs(target))
 
 
-@dataclass(slots=True)
+@dataclass
 class _Pair:
     """Both sides, in the forms that the steps need."""
 
@@ -81,6 +81,11 @@ class _Pair:
 
     def __post_init__(self) -> None:
         self.wanted, self.given = _tidied(self.target), tidy(self.answer)
+
+    @functools.cached_property
+    def units(self) -> tuple[Measured, Measured]:
+        """Target and answer, each with its unit apart."""
+        return measured(self.wanted), measured(self.given)
 
 
 _tidied = functools.lru_cache(maxsize=4096)(tidy)
@@ -174,11 +179,10 @@ def _clock(pair: _Pair) -> Judged | None:
 
 def _quantity(pair: _Pair) -> Judged | None:
     """A number with a unit, a percent sign, or words around it."""
-    target = measured(pair.wanted)
+    target, answer = pair.units
     wanted = exact(target)
     if wanted is None:
         return None
-    answer = measured(pair.given)
     given = exact(answer)
     if given is None:
         readings = (number_in_phrase(pair.given), european_number(answer.body), share(pair.given, wanted))
@@ -207,7 +211,7 @@ def _duration(pair: _Pair) -> Judged | None:
 
 def _structure(pair: _Pair) -> Judged | None:
     """Trees: everything that the grammar of answers can read."""
-    units = measured(pair.wanted), measured(pair.given)
+    units = pair.units
     targets = _trees(pair, readings(pair.wanted, units[0]), units[0])
     for given in _trees(pair, readings(pair.given, units[1], pair.wanted), units[1]):
         for wanted in targets:

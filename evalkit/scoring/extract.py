@@ -59,7 +59,8 @@ _SEVERAL = re.compile(r"\D{0,15}?\d[\d.,]*\s[^\W\d_]+(?:\s[^\W\d_]+)?\s*(?:,|;|a
 """Two things that are counted: no one number is the answer."""
 _THAN = re.compile(r"\b(?:more|less|fewer|greater|higher|lower) than\b", re.IGNORECASE)
 _EUROPEAN = re.compile(
-    r"\b(?:der|die|das|und|ist|el|los|las|es|que|para|le|les|est|pour|il|che|per|são|por|het|een|og|la|hay|lo|una?|y|del|con|en|cada|respuesta|antwort|réponse|risposta|resposta|ein)\b"
+    r"\b(?:der|die|das|und|ist|el|los|las|es|que|para|le|les|est|pour|il|che|per|são|por|het|een|og|la|hay"
+    r"|lo|una?|y|del|con|en|cada|respuesta|antwort|réponse|risposta|resposta|ein)\b"
 )
 _POINTS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+(?![\d.])")
 _DIGITS = re.compile(r"\d[\d.,]*")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 _KEYS = (
     (re.compile(r"""["'“”](?:final[ _]?)?answer["'“”]\s*:\s*""", re.IGNORECASE), ("answer", "Answer", "ANSWER")),
@@ -65,9 +66,7 @@ def _object(text: str) -> str | None:
         return None  # what is not escaped is read with more care
     if isinstance(value, dict):
         return None
-    if isinstance(value, list):
-        return "[" + ", ".join(m if isinstance(m, str) else json.dumps(m) for m in value) + "]"
-    return value if isinstance(value, str) else json.dumps(value)
+    return _list(value) if isinstance(value, list) else _plain(value)
 
 
 def _value(text: str, start: int) -> str | None:
@@ -89,12 +88,19 @@ def _value(text: str, start: int) -> str | None:
 
 
 def _members(text: str) -> str:
-    """`["1", "2"]` as `[1, 2]`."""
     try:
-        members = json.loads(text)
+        return _list(json.loads(text))
     except ValueError:
         return text
-    return "[" + ", ".join(m if isinstance(m, str) else json.dumps(m) for m in members) + "]"
+
+
+def _list(members: list[Any]) -> str:
+    """`["1", "2"]` as `[1, 2]`."""
+    return "[" + ", ".join(map(_plain, members)) + "]"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _string(text: str, start: int) -> str | None:
