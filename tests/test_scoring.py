@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from evalkit.clients.reasoning import split
 from evalkit.codec import convert
 from evalkit.errors import UsageError
 from evalkit.protocols import GradesAnswers, Scorer
@@ -329,7 +330,9 @@ def test_labelled_pairs(scorers: Scorers, file: Path) -> None:
             assert isinstance(scorer, GradesAnswers)
             score = scorer.grade_answer(item, row["prediction"])
         else:
-            score = scorer.score(item, Generation(answer=row["output"], finish_reason=row.get("finish_reason", "stop")))
+            _, answer, closed = split(row["output"])  # as every client does before an answer is graded
+            finish = row.get("finish_reason", "stop")
+            score = scorer.score(item, Generation(answer=answer, reasoning_closed=closed, finish_reason=finish))
         if (score.value == 1.0) != bool(row["label"]):
             flips.append({**row, "step": score.step, "answer": score.answer})
     assert flips == []

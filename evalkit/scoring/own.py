@@ -1,4 +1,4 @@
-"""The part of a text that answers its question: without reasoning set apart, and without questions made up after it."""
+"""The part of a text that answers its question: without the questions that a model makes up after it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from evalkit.scoring.prose import ended, other_questions
 
-_THOUGHT = "</think>"
 _FURTHER = re.compile(
     r"\n(?:问题|题目|The following are multiple choice questions)|\n[ \t]*\n\d{1,2}[.)] [^\n]{1,300}\?[ \t]*\n"
     r"|\n[^\n]{1,400}\?[ \t]*\n+(?=[(]?A[).])"
@@ -23,10 +22,6 @@ def own_part(text: str, settled: Callable[[str], bool]) -> str:
     `settled` says whether a text has come to an answer.
     """
     text = _plain(ended(text))
-    _, thought, said = text.rpartition(_THOUGHT)
-    text = said if thought and said.strip() else text
-    if text.lstrip().startswith("<think>") and not thought:
-        return ""  # it never ends
     further = [found.start() for found in _FURTHER.finditer(text)][:_MOST] if "\n" in text else []
     for place in sorted({*other_questions(text), *further}):
         if text[:place].strip() and settled(text[:place]):
