@@ -59,15 +59,13 @@ class MathScorer:
 
     def grade_answer(self, item: Item, answer: str) -> Score:
         """Grade what already is the answer: only a box or an announcement around it is looked for."""
-        found = functools.partial(bare_answer, several=_is_list(str(item.target)))
-        return self._grade(item, Generation(answer=answer), self._judge, found)
+        return self._grade(item, Generation(answer=answer), self._judge, self._finder(item, bare=True))
 
     def explain(self, item: Item, generation: Generation, bare: bool = False) -> list[tuple[str, str]]:
         """Each extraction and comparison step that was tried, and what came of it."""
         trail = list[tuple[str, str]]()
-        find = self._finder(item, trail) if not bare else functools.partial(bare_answer, trail=trail)
         judge = functools.partial(self._compare, symbolic=self._algebra, trail=trail)
-        self._grade(item, generation, judge, find)
+        self._grade(item, generation, judge, self._finder(item, trail, bare))
         return trail
 
     def close(self) -> None:
@@ -82,15 +80,22 @@ class MathScorer:
         find: Callable[[str], Extracted | None] | None = None,
     ) -> Score:
         target = str(item.target)
-        find = find or self._finder(item, None)
-        return grade(generation, find, lambda answer: judge(target, answer), f"{self.name}@{self.version}")
+        return grade(
+            generation, find or self._finder(item), lambda answer: judge(target, answer), f"{self.name}@{self.version}"
+        )
 
-    def _finder(self, item: Item, trail: list[tuple[str, str]] | None) -> Callable[[str], Extracted | None]:
+    def _finder(
+        self, item: Item, trail: list[tuple[str, str]] | None = None, bare: bool = False
+    ) -> Callable[[str], Extracted | None]:
+        """How the answer to `item` is found; `bare` in a text that is nothing else."""
+        several = _is_list(str(item.target))
+        if bare:
+            return functools.partial(bare_answer, several=several, trail=trail)
         question = next((content for role, content in reversed(item.messages) if role == "user"), "")
         return functools.partial(
             extract.final_answer,
             fallback=self._fallback,
-            wanted=Wanted(question=question, several=_is_list(str(item.target)), words=_is_words(str(item.target))),
+            wanted=Wanted(question=question, several=several, words=_is_words(str(item.target))),
             trail=trail,
         )
 
