@@ -4,7 +4,7 @@ r"""Is this answer the target? A cascade, cheapest step first; the step that dec
 |---|---|
 | `text` | the same characters, spacing and letter case of words aside |
 | `number` | two numbers, exactly, with or without a unit, percent sign, or words around the answer's one |
-| `base` | digits with a base written under them |
+| `base`, `clock`, `duration`, `choice` | digits in a base, times of the day, durations, option letters |
 | `list`, `set`, `tuple`, `matrix`, `interval`, `equation`, ... | member by member (`structures`) |
 | `value`, `identity` | closed forms with fifty digits; expressions with variables at fixed points (`values`) |
 | `words` | answers that are words |
