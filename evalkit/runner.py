@@ -16,11 +16,12 @@ from typing import Any, Protocol
 
 from evalkit.budget import Budget, Spending
 from evalkit.codec import digest
+from evalkit.errors import EndpointError
 from evalkit.protocols import Client, Scorer
 from evalkit.registry import build_scorers
 from evalkit.scoring.errata import correcting
 from evalkit.store import Key, ResponseCache, RunStore
-from evalkit.types import Event, Generation, Item, ModelSpec, Request, Score, TaskSpec
+from evalkit.types import Event, EventKind, Generation, Item, ModelSpec, Request, Score, TaskSpec
 
 _GRADERS = 4
 _GRADING_QUEUE = 1024
@@ -148,6 +149,8 @@ class _Job:
         self._pending = owed(store)
         self._n_left = 0
         self._reason: str | None = None
+        self._refused: EndpointError | None = None
+        """Why no further request can succeed; what is under way is still waited for, since it may be answered."""
         self._identity = client.identity() if cache is not None else None
         self._opening = asyncio.Lock()
         self._is_open = False
@@ -169,7 +172,9 @@ class _Job:
                     self._reason = INTERRUPTED
                     await self._cancel(self._requesters)
                     await asyncio.wait({self._start(self._to_grade.join())}, timeout=_LAST_GRADES_S)
-                    break
+                    return self._reason
+            if self._refused is not None:
+                raise self._refused
             return self._reason
         finally:
             await self._cancel(self._requesters | self._others)
@@ -226,13 +231,28 @@ class _Job:
         self._requesters.discard(task)
         if task.cancelled():
             return
-        if (fault := task.exception()) is not None:
+        fault = task.exception()
+        if was_requester and isinstance(fault, EndpointError):
+            self._no_further(fault)
+        elif fault is not None:
             if not self._fault.done():
                 self._fault.set_exception(fault)
-        elif was_requester:
+            return
+        if was_requester:
             self._staff()
-            if not self._requesters and not self._no_more.done():
-                self._no_more.set_result(None)
+            if not self._requesters:
+                self._end_requests()
+
+    def _no_further(self, fault: EndpointError) -> None:
+        if self._refused is None:
+            self._refused, self._reason = fault, str(fault)
+            if n := self.client.in_flight:
+                message = f"no further request can succeed ({fault}); {n} under way are waited for"
+                self.observer.event(Event(kind=EventKind.ENDPOINT, message=message))
+
+    def _end_requests(self) -> None:
+        if not self._no_more.done():
+            self._no_more.set_result(None)
 
     async def _tick(self) -> None:
         started_s = asyncio.get_running_loop().time()
@@ -240,11 +260,12 @@ class _Job:
             await asyncio.sleep(_TICK_S)
             self._staff()
             self.observer.tick(self.client.in_flight)
+            if self._refused is not None and not self.client.in_flight:  # the others wait to send, in vain
+                self._end_requests()
             late = self.spending.out_of_time(asyncio.get_running_loop().time() - started_s)
-            if late is not None and self._reason is None and (self._n_left or self._requesters):
-                self._reason = late
-                if not self._no_more.done():
-                    self._no_more.set_result(None)
+            if late is not None and (self._n_left or self._requesters):
+                self._reason = self._reason or late
+                self._end_requests()
 
     @staticmethod
     async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
