@@ -1,21 +1,15 @@
-"""A run against published numbers: protocol first, then the difference, then the verdict.
-
-Before any number is compared the protocols are compared field by field. `fatal`: another metric, item set or
-benchmark, hence `not_comparable`. `major`: another (or an unstated) prompt, temperature, token limit, hence the verdict
-is marked informal. `minor`: goes into the uncertainty and is only reported.
-"""
+"""A run against published numbers: protocol first, then the difference, then the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalkit import references
-from evalkit.codec import builtins
+from evalkit.mismatches import Items, protocol_mismatches
 from evalkit.stats import against_reference, not_comparable, verdict
 from evalkit.store import RunStore
 from evalkit.summary import summarize
-from evalkit.tasks.protocol import prompt_digest
 from evalkit.types import (
     Difference,
     Estimate,
@@ -59,17 +53,6 @@ class Declared:
         if self.alpha is not None and self.alpha != task.alpha:
             notes.append(f"alpha {self.alpha:g} chosen after the run (declared: {task.alpha:g})")
         return self.margin or task.margin, self.alpha or task.alpha, notes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Items:
-    """Which items a run has, and how many of them have a sample yet."""
-
-    digest: str
-    n_stored: int
-    n_asked: int
-    n_corrected: int
-    """Those that were graded against a corrected gold."""
 
 
 def compare_task(
@@ -151,87 +134,6 @@ def without_record(comparisons: Sequence[Comparison]) -> list[str]:
     """Models that have no published record on any of the tasks: nothing to show row by row."""
     known = {c.model for c in comparisons if c.reference is not None}
     return list(dict.fromkeys(c.model for c in comparisons if c.model not in known))
-
-
-def protocol_mismatches(task: TaskSpec, items: Items, reference: Reference) -> Iterable[Mismatch]:
-    """Fields in which the run and the reference differ, or in which the reference says nothing."""
-    if reference.measures != "mean_accuracy":
-        yield _fatal("metric", f"avg@{task.samples}", reference.metric, "the reference is another metric")
-    if reference.unit != "%":
-        yield _fatal("unit", "%", reference.unit, "the reference has another unit")
-    theirs = reference.n_items or reference.benchmark_items
-    if theirs is not None and theirs != items.n_asked:
-        yield _fatal("items", items.n_asked, theirs, f"the run has {items.n_asked} items, the reference {theirs}")
-    elif items.n_asked < items.n_stored:
-        note = f"the run has samples of {items.n_asked} of its {items.n_stored} items"
-        yield _fatal("items", items.n_asked, items.n_stored, note)
-    elif task.items_digest is None:
-        yield _major("items", items.digest, None, "the task file does not pin which items the benchmark has")
-    elif task.items_digest != items.digest:
-        yield _fatal("items", items.digest, task.items_digest, "these are not the benchmark's items")
-    if reference.exact:
-        return
-    yield from _sampling_mismatches(task, reference)
-    if items.n_corrected:
-        yield _errata_mismatch(task, items)
-    if task.sampling.extra:
-        yield _major("extra", builtins(task.sampling.extra), None, "the run sends further fields")
-    if (window := task.sampling.max_repetition) is not None:
-        yield _major("max_repetition", window, None, "the run ends answers that repeat themselves")
-    ours = prompt_digest(task)
-    if reference.prompt_digest is None:
-        yield _major(
-            "prompt", task.prompt.name, reference.protocol or None, "the source does not give its exact prompt"
-        )
-    elif reference.prompt_digest != ours:
-        yield _major("prompt", ours, reference.prompt_digest, "another prompt")
-    if reference.samples != task.samples:
-        note = "k not stated: counted as 1" if reference.samples is None else "another k: enters the uncertainty"
-        yield Mismatch(
-            field="k",
-            severity=Severity.MINOR,
-            ours=task.samples,
-            theirs=reference.samples_note or reference.samples,
-            note=note,
-        )
-
-
-def _sampling_mismatches(task: TaskSpec, reference: Reference) -> Iterable[Mismatch]:
-    for name, ours, theirs in (
-        ("temperature", task.sampling.temperature, reference.temperature),
-        ("top_p", task.sampling.top_p, reference.top_p),
-    ):
-        if theirs is None and ours is not None:
-            yield _major(name, ours, None, f"the source does not state {name}")
-        elif theirs is not None and ours != theirs:
-            yield _major(name, ours, theirs, f"another {name}")
-    ours, theirs = task.sampling.max_tokens, reference.max_tokens
-    if theirs is None:
-        yield _major("max_tokens", ours, None, "the source does not state its token limit")
-    elif ours is None:
-        yield _major("max_tokens", ours, theirs, "the run leaves the token limit to the endpoint")
-    elif ours < theirs:
-        yield _major("max_tokens", ours, theirs, "the run's token limit is below the reference's")
-    elif ours != theirs:
-        yield Mismatch(
-            field="max_tokens", severity=Severity.MINOR, ours=ours, theirs=theirs, note="a higher token limit"
-        )
-
-
-def _errata_mismatch(task: TaskSpec, items: Items) -> Mismatch:
-    """Published numbers are of published golds; how far that can move a score is known: it counts beside the margin."""
-    share = items.n_corrected / items.n_asked
-    note = f"{items.n_corrected} golds are corrected, which moves the score by at most {100 * share:.2g} points"
-    severity = Severity.MAJOR if share > task.margin / 2 else Severity.MINOR
-    return Mismatch(field="errata", severity=severity, ours="corrected golds", theirs="golds as published", note=note)
-
-
-def _fatal(field: str, ours: object, theirs: object, note: str) -> Mismatch:
-    return Mismatch(field=field, severity=Severity.FATAL, ours=ours, theirs=theirs, note=note)
-
-
-def _major(field: str, ours: object, theirs: object, note: str) -> Mismatch:
-    return Mismatch(field=field, severity=Severity.MAJOR, ours=ours, theirs=theirs, note=note)
 
 
 def _differences(estimate: TaskEstimate, reference: Reference, alpha: float) -> tuple[Difference, list[Difference]]:

@@ -143,7 +143,7 @@ def test_the_diff_shows_both_reasons_and_stores_nothing(cli: Cli, svamp: Path) -
 
 
 def test_the_comparison_names_corrected_golds(cli: Cli, svamp: Path) -> None:
-    from evalkit.comparison import Items, protocol_mismatches
+    from evalkit.mismatches import Items, protocol_mismatches
     from evalkit.references import load_references
 
     task = catalog.find("gsm8k")

@@ -64,7 +64,7 @@ LAYERS = [
     {"codec", "registry", "resources", "yamlfile"},
     {"tasks"},
     {"clients", "scoring", "store", "stats", "references", "boards", "errata"},
-    {"agreement", "audit", "budget"},
+    {"agreement", "audit", "budget", "mismatches", "scores"},
     {"planning", "runner", "rescore", "opinions", "judge", "grading", "summary"},
     {"comparison", "execution", "review"},
     {"leaderboard"},

@@ -1,0 +1,106 @@
+"""The protocol of a run and of a reference, compared field by field before any number is.
+
+`fatal`: another metric, item set or benchmark, hence `not_comparable`. `major`: another (or an unstated) prompt,
+temperature, token limit, hence the verdict is marked informal. `minor`: goes into the uncertainty and is only reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from evalkit.codec import builtins
+from evalkit.tasks.protocol import prompt_digest
+from evalkit.types import Mismatch, Reference, Severity, TaskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """Which items a run has, and how many of them have a sample yet."""
+
+    digest: str
+    n_stored: int
+    n_asked: int
+    n_corrected: int
+    """Those that were graded against a corrected gold."""
+
+
+def protocol_mismatches(task: TaskSpec, items: Items, reference: Reference) -> Iterable[Mismatch]:
+    """Fields in which the run and the reference differ, or in which the reference says nothing."""
+    if reference.measures != "mean_accuracy":
+        yield _fatal("metric", f"avg@{task.samples}", reference.metric, "the reference is another metric")
+    if reference.unit != "%":
+        yield _fatal("unit", "%", reference.unit, "the reference has another unit")
+    theirs = reference.n_items or reference.benchmark_items
+    if theirs is not None and theirs != items.n_asked:
+        yield _fatal("items", items.n_asked, theirs, f"the run has {items.n_asked} items, the reference {theirs}")
+    elif items.n_asked < items.n_stored:
+        note = f"the run has samples of {items.n_asked} of its {items.n_stored} items"
+        yield _fatal("items", items.n_asked, items.n_stored, note)
+    elif task.items_digest is None:
+        yield _major("items", items.digest, None, "the task file does not pin which items the benchmark has")
+    elif task.items_digest != items.digest:
+        yield _fatal("items", items.digest, task.items_digest, "these are not the benchmark's items")
+    if reference.exact:
+        return
+    yield from _sampling_mismatches(task, reference)
+    if items.n_corrected:
+        yield _errata_mismatch(task, items)
+    if task.sampling.extra:
+        yield _major("extra", builtins(task.sampling.extra), None, "the run sends further fields")
+    if (window := task.sampling.max_repetition) is not None:
+        yield _major("max_repetition", window, None, "the run ends answers that repeat themselves")
+    ours = prompt_digest(task)
+    if reference.prompt_digest is None:
+        yield _major(
+            "prompt", task.prompt.name, reference.protocol or None, "the source does not give its exact prompt"
+        )
+    elif reference.prompt_digest != ours:
+        yield _major("prompt", ours, reference.prompt_digest, "another prompt")
+    if reference.samples != task.samples:
+        note = "k not stated: counted as 1" if reference.samples is None else "another k: enters the uncertainty"
+        yield Mismatch(
+            field="k",
+            severity=Severity.MINOR,
+            ours=task.samples,
+            theirs=reference.samples_note or reference.samples,
+            note=note,
+        )
+
+
+def _sampling_mismatches(task: TaskSpec, reference: Reference) -> Iterable[Mismatch]:
+    for name, ours, theirs in (
+        ("temperature", task.sampling.temperature, reference.temperature),
+        ("top_p", task.sampling.top_p, reference.top_p),
+    ):
+        if theirs is None and ours is not None:
+            yield _major(name, ours, None, f"the source does not state {name}")
+        elif theirs is not None and ours != theirs:
+            yield _major(name, ours, theirs, f"another {name}")
+    ours, theirs = task.sampling.max_tokens, reference.max_tokens
+    if theirs is None:
+        yield _major("max_tokens", ours, None, "the source does not state its token limit")
+    elif ours is None:
+        yield _major("max_tokens", ours, theirs, "the run leaves the token limit to the endpoint")
+    elif ours < theirs:
+        yield _major("max_tokens", ours, theirs, "the run's token limit is below the reference's")
+    elif ours != theirs:
+        yield Mismatch(
+            field="max_tokens", severity=Severity.MINOR, ours=ours, theirs=theirs, note="a higher token limit"
+        )
+
+
+def _errata_mismatch(task: TaskSpec, items: Items) -> Mismatch:
+    """Published numbers are of published golds; how far that can move a score is known: it counts beside the margin."""
+    share = items.n_corrected / items.n_asked
+    note = f"{items.n_corrected} golds are corrected, which moves the score by at most {100 * share:.2g} points"
+    severity = Severity.MAJOR if share > task.margin / 2 else Severity.MINOR
+    return Mismatch(field="errata", severity=severity, ours="corrected golds", theirs="golds as published", note=note)
+
+
+def _fatal(field: str, ours: object, theirs: object, note: str) -> Mismatch:
+    return Mismatch(field=field, severity=Severity.FATAL, ours=ours, theirs=theirs, note=note)
+
+
+def _major(field: str, ours: object, theirs: object, note: str) -> Mismatch:
+    return Mismatch(field=field, severity=Severity.MAJOR, ours=ours, theirs=theirs, note=note)
