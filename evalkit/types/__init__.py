@@ -19,6 +19,7 @@ from evalkit.types.statistics import (
     Estimate,
     Interval,
     Outcome,
+    Published,
     TaskEstimate,
     Verdict,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "Outcome",
     "Prices",
     "Prompt",
+    "Published",
     "Reference",
     "Request",
     "RunRecord",

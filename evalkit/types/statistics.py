@@ -88,6 +88,18 @@ OUTCOME_LABELS: Mapping[Outcome, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A published score as statistics see it. `None` = not stated."""
+
+    value: float
+    """Fraction."""
+    n_items: int | None
+    samples: int | None
+    exact: bool = False
+    """A property of the items without noise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """Run minus reference, as a fraction, with the interval that the verdict is read from."""
 

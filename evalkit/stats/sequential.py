@@ -1,0 +1,155 @@
+"""Verdicts that may be looked at after every round, and the number of rounds after which one is decided.
+
+Policy: the run's side is a confidence sequence (`stats.betting`), the reference's side a Clopper-Pearson interval, and
+alpha is split between them, so that a claim is wrong with probability alpha at most, whenever it is made:
+
+    low = L_r(alpha - beta) - q_high(beta),   high = H_r(alpha - beta) - q_low(beta)
+
+A decided verdict stays decided: the sequences only ever become narrower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from evalkit.errors import UsageError
+from evalkit.stats.arrays import Floats
+from evalkit.stats.betting import BETTING, Allocation, allocation, confidence_sequence
+from evalkit.stats.betting import Sequence as Track
+from evalkit.stats.differences import reference_trials
+from evalkit.stats.estimates import BENCHMARK
+from evalkit.stats.intervals import check_alpha, clopper_pearson
+from evalkit.stats.readings import Readings, readings
+from evalkit.stats.verdicts import check_margin, decide
+from evalkit.types import Difference, Interval, Outcome, Published
+
+DECIDED = frozenset({Outcome.EQUIVALENT, Outcome.SUPERIOR, Outcome.INFERIOR})
+"""Outcomes after which no further round is drawn. `non_inferior` may still become parity or a lead."""
+_SHARES = tuple(i / 40 for i in range(1, 40))
+
+
+def decided_after(
+    values: ArrayLike,
+    statuses: ArrayLike,
+    *,
+    references: Sequence[Published],
+    margin: float,
+    alpha: float,
+    max_rounds: int,
+) -> int | None:
+    """The number of rounds after which the verdicts against all `references` are decided; None if they are not yet.
+
+    A verdict is decided when headline and both bounds give the same outcome, and it is one of `DECIDED`.
+    values, statuses: (n_items, rounds) of complete rounds, see `readings`. Raises `UsageError` for no references,
+    more rounds than `max_rounds`, or a margin or alpha out of range.
+    """
+    if not references:
+        raise UsageError("nothing can be decided without a reference")
+    read = readings(values, statuses)
+    rounds = read.headline.shape[1]
+    if rounds == 0:
+        return None
+    allotted = allocation(read.headline, max_rounds)
+    last = 0
+    for reference in references:
+        found = None
+        tracks = differences(read, allotted, reference, margin=margin, alpha=alpha, max_rounds=max_rounds)
+        for r in range(last, rounds):
+            outcomes = {decide(track[r], margin=margin, alpha=alpha)[0] for track in tracks}
+            if len(outcomes) == 1 and outcomes <= DECIDED:
+                found = r
+                break
+        if found is None:
+            return None
+        last = found
+    return last + 1
+
+
+def differences(
+    read: Readings, allotted: Allocation, reference: Published, *, margin: float, alpha: float, max_rounds: int
+) -> tuple[list[Difference], ...]:
+    """Run minus `reference` after each round, for the headline and its bounds (as wrong, and left out if any are scored).
+
+    Each interval has level 1 - 2 alpha in the sense that each of its ends is wrong at any round ever with probability
+    alpha at most.
+    """
+    theirs = _reference_side(reference, len(read.headline), margin=margin, alpha=alpha, max_rounds=max_rounds)
+    tracks: dict[bytes, list[Difference]] = {}
+
+    def track(array: Floats) -> list[Difference]:
+        key = array.tobytes()  # mostly all samples are scored, and the three readings are one
+        if key not in tracks:
+            ours = confidence_sequence(array, alpha=alpha - theirs.alpha, max_rounds=max_rounds, allotted=allotted)
+            tracks[key] = _minus(ours, theirs, level=1 - 2 * alpha)
+        return tracks[key]
+
+    arrays = [read.headline, read.as_wrong, read.excluded]
+    return tuple(track(array) for array in arrays if not np.isnan(array).all())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """The reference, with the part of alpha that its uncertainty gets."""
+
+    value: float
+    se: float
+    low: float
+    high: float
+    alpha: float
+    method: str
+    assumptions: tuple[str, ...]
+
+
+def _minus(ours: Track, theirs: _Side, level: float) -> list[Difference]:
+    return [
+        Difference(
+            value=value - theirs.value,
+            se=math.hypot(se, theirs.se),
+            interval=Interval(low=low - theirs.high, high=high - theirs.low, level=level, method=BETTING),
+            kind=BENCHMARK,
+            method=f"{BETTING}, valid at every round; reference {theirs.method}",
+            assumptions=theirs.assumptions,
+        )
+        for value, se, low, high in zip(
+            ours.value.tolist(), ours.se.tolist(), ours.low.tolist(), ours.high.tolist(), strict=True
+        )
+    ]
+
+
+def _reference_side(reference: Published, n_items: int, *, margin: float, alpha: float, max_rounds: int) -> _Side:
+    """The reference's interval at its part of alpha, which is settled before any round.
+
+    It is the part with which parity would be shown in the fewest rounds if both scores were equal; if no number of
+    rounds can show it, the one with the narrowest interval at the end.
+    """
+    check_alpha(alpha)
+    check_margin(margin)
+    q = reference.value
+    if reference.exact:
+        assumptions: tuple[str, ...] = ("reference taken as exact",)
+        return _Side(value=q, se=0.0, low=q, high=q, alpha=0.0, method="exact", assumptions=assumptions)
+    trials, assumptions = reference_trials(reference.n_items, reference.samples, n_items)
+    noise = max(q * (1 - q), 0.5 / n_items)
+
+    def need(share: float) -> tuple[float, float]:
+        low, high = clopper_pearson(q, trials, 1 - 2 * share * alpha)
+        theirs = max(high - q, q - low)
+        ours = math.sqrt(-4 * math.log((1 - share) * alpha) * noise / (n_items * max_rounds))
+        return (ours / (margin - theirs)) ** 2 if theirs < margin else math.inf, theirs + ours
+
+    share = min(_SHARES, key=need)
+    low, high = clopper_pearson(q, trials, 1 - 2 * share * alpha)
+    return _Side(
+        value=q,
+        se=math.sqrt(q * (1 - q) / trials),
+        low=low,
+        high=high,
+        alpha=share * alpha,
+        method=f"clopper-pearson, with {100 * share:.3g} % of alpha",
+        assumptions=assumptions,
+    )
