@@ -10,6 +10,7 @@ from evalkit.stats.differences import against_reference, paired
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
 from evalkit.stats.intervals import clopper_pearson
 from evalkit.stats.metrics import avg_at_k, maj_at_k, pass_at_k
+from evalkit.stats.ranks import rank_intervals
 from evalkit.stats.task_estimates import task_estimate
 from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 
@@ -28,6 +29,7 @@ __all__ = [
     "paired",
     "pass_at_k",
     "population_error",
+    "rank_intervals",
     "task_estimate",
     "verdict",
 ]

@@ -48,6 +48,9 @@ class Cell:
     exact: bool = False
     """A property of the items: it has no noise."""
     notes: tuple[str, ...] = ()
+    rank: tuple[int, int] | None = None
+    """(best, worst) rank among the rows with a score here, 1 = highest. All ranks of a column hold together with 95 %;
+    they speak of sampling noise only, not of protocols. None if there is no other row to rank it with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class LeaderboardRow:
     """`published`, `baseline` or `measured`."""
     cells: Mapping[str, Cell]
     """Task -> score; a task without a score is absent."""
+    average: Cell | None = None
+    """Mean over all tasks of the board, each with the same weight; None if one has no score, or there is only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
