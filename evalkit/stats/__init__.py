@@ -6,6 +6,7 @@ exist or is left out, and optionally `clusters`, one label per item. Results are
 """
 
 from evalkit.stats.arrays import STATUSES
+from evalkit.stats.bootstrap import bootstrap_interval, bootstrap_means
 from evalkit.stats.by_name import Metric, MetricValue, metric_value, parse_metric, usual_metrics
 from evalkit.stats.differences import against_reference, paired
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
@@ -27,6 +28,8 @@ __all__ = [
     "aligned",
     "avg_at_k",
     "benchmark_error",
+    "bootstrap_interval",
+    "bootstrap_means",
     "clopper_pearson",
     "decide",
     "estimate",
