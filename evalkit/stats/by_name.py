@@ -76,16 +76,19 @@ def metric_value(
 
     values: (n_items, k_max) in [0, 1], NaN where absent; labels: as for `maj_at_k`, needed for `maj` only.
     Items with fewer than k samples are left out and counted. Raises `UsageError` if no item has k samples, if
-    right samples cannot be counted because values are not 0 or 1, or if labels are missing.
+    right samples cannot be counted because values are not 0 or 1, or if labels are missing or do not fit.
     """
     array = sample_values(values)
+    answers = None if labels is None else np.asarray(labels)
+    if answers is not None and answers.reshape(len(answers), -1).shape != array.shape:
+        raise UsageError(f"labels must have shape {array.shape}, like the values, not {answers.shape}")
     n_samples = (~np.isnan(array)).sum(axis=1)
     enough = n_samples >= metric.k
     if not enough.any():
         most = int(n_samples.max()) if len(n_samples) else 0
         raise UsageError(f"{metric.name} needs {metric.k} samples of an item; no item has more than {most}")
     per_item = np.full(len(array), np.nan)
-    per_item[enough] = _item_values(metric, array[enough], None if labels is None else np.asarray(labels)[enough])
+    per_item[enough] = _item_values(metric, array[enough], None if answers is None else answers[enough])
     return MetricValue(
         metric=metric.name,
         value=float(np.nanmean(per_item)),

@@ -69,7 +69,7 @@ def test_nothing_is_claimed_where_resampling_shows_nothing(values: list[float], 
 
 
 def test_ten_thousand_replicates_are_fast() -> None:
-    """0.06 s on a quiet core; the bound leaves room for a busy one (scipy's takes seconds)."""
+    """0.06 s on a quiet core; the bound leaves room for a busy one."""
     values = np.random.default_rng(4).random(1319)
     taken = []
     for _ in range(3):

@@ -210,6 +210,8 @@ def test_metrics_without_a_meaning_say_why() -> None:
         metric_value(parse_metric("pass@4"), [[0, 1]])
     with pytest.raises(UsageError, match="maj@2 needs the answers"):
         metric_value(parse_metric("maj@2"), [[0, 1]])
+    with pytest.raises(UsageError, match=r"labels must have shape \(1, 2\)"):
+        metric_value(parse_metric("maj@2"), [[0, 1]], [[0, 1], [0, 1]])
 
 
 def test_usual_metrics() -> None:
