@@ -19,6 +19,7 @@ COMMANDS = {
     "quickstart": ("evalkit.cli.quickstart:quickstart", "Run the demonstration suite on the embedded model."),
     "compare": ("evalkit.cli.compare:compare", "Compare a run with published references."),
     "report": ("evalkit.cli.report:report", "Write a run's report as HTML."),
+    "metrics": ("evalkit.cli.metrics:metrics", "Compute pass@k, maj@k and G-Pass@k of a run, for any k."),
     "leaderboard": ("evalkit.cli.leaderboard:leaderboard", "Export a board of runs and references."),
     "score": ("evalkit.cli.score:score", "Grade a run's stored generations again, without a model."),
     "grade": ("evalkit.cli.grade:grade", "Grade answers of any origin: one, or a file of them."),

@@ -6,30 +6,51 @@ exist or is left out, and optionally `clusters`, one label per item. Results are
 """
 
 from evalkit.stats.arrays import STATUSES
+from evalkit.stats.bootstrap import bootstrap_interval, bootstrap_means
+from evalkit.stats.by_name import Metric, MetricValue, metric_value, parse_metric, usual_metrics
 from evalkit.stats.differences import against_reference, paired
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
 from evalkit.stats.intervals import clopper_pearson
-from evalkit.stats.metrics import avg_at_k, maj_at_k, pass_at_k
+from evalkit.stats.macro import macro_average, macro_difference
+from evalkit.stats.metrics import avg_at_k, g_pass_at_k, maj_at_k, mg_pass_at_k, pass_at_k
 from evalkit.stats.ranks import rank_intervals
-from evalkit.stats.task_estimates import task_estimate
+from evalkit.stats.tables import Aligned, ItemTable, aligned, item_table
+from evalkit.stats.task_estimates import Readings, readings, task_estimate
 from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 
 __all__ = [
     "STATUSES",
+    "Aligned",
+    "ItemTable",
+    "Metric",
+    "MetricValue",
+    "Readings",
     "against_reference",
+    "aligned",
     "avg_at_k",
     "benchmark_error",
+    "bootstrap_interval",
+    "bootstrap_means",
     "clopper_pearson",
     "decide",
     "estimate",
+    "g_pass_at_k",
     "holm",
+    "item_table",
+    "macro_average",
+    "macro_difference",
     "maj_at_k",
+    "metric_value",
+    "mg_pass_at_k",
     "not_comparable",
     "on_all",
     "paired",
+    "parse_metric",
     "pass_at_k",
     "population_error",
     "rank_intervals",
+    "readings",
     "task_estimate",
+    "usual_metrics",
     "verdict",
 ]

@@ -82,6 +82,19 @@ def clopper_pearson(value: float, n: float, level: float) -> tuple[float, float]
     return low, high
 
 
+def score_interval(value: float, variance: float, n: float, quantile: float) -> tuple[float, float]:
+    """Wilson's interval of a mean in [0, 1] of `n` independent items, with any variance of the mean.
+
+        ((value + q^2/2n) -+ q sqrt(variance + q^2/4n^2)) / (1 + q^2/n),    q = quantile (z or t)
+
+    With `variance` = value (1 - value) / n it is that of a binomial proportion (Wilson 1927). It keeps room for
+    rare failures that none of the n items showed.
+    """
+    center = (value + quantile * quantile / (2 * n)) / (1 + quantile * quantile / n)
+    half = quantile * math.sqrt(variance + (quantile / (2 * n)) ** 2) / (1 + quantile * quantile / n)
+    return center - half, center + half
+
+
 def benchmark_interval(value: float, se: float, samples: float, level: float) -> Interval:
     """Interval of a mean whose only noise is sampling: `samples` independent samples of fixed items.
 
@@ -111,22 +124,21 @@ def population_interval(value: float, spread: ItemSpread, level: float) -> Inter
     The wider of two intervals, but never wider than Clopper-Pearson on `units` items:
 
         Korn-Graubard: Clopper-Pearson on n_eff = value (1 - value) / se^2 * (z/t)^2   (Korn & Graubard 1998)
-        Wilson with the observed se: ((value + t^2/2n) -+ t sqrt(se^2 + t^2/4n^2)) / (1 + t^2/n),  n = units
+        Wilson with the observed se: `score_interval` of variance se^2 on n = units                (Wilson 1927)
 
-    t has `dof` degrees of freedom. The second keeps room for rare hard items that none of the `units` showed.
+    t has `dof` degrees of freedom.
     """
     t, z = t_quantile(level, spread.dof), normal_quantile(level)
     n = spread.units
     variance = spread.se**2
     effective = n if variance == 0 else min(value * (1 - value) / variance, spread.samples)
     low_kg, high_kg = clopper_pearson(value, max(effective, 1e-6) * (z / t) ** 2, level)
-    center = (value + t * t / (2 * n)) / (1 + t * t / n)
-    half = t * math.sqrt(variance + (t / (2 * n)) ** 2) / (1 + t * t / n)
+    low_score, high_score = score_interval(value, variance, n, t)
     ceiling = n * (t_quantile(level, spread.item_dof) / t) ** 2
     low_max, high_max = clopper_pearson(value, ceiling, level)
     return Interval(
-        low=max(min(low_kg, center - half), low_max),
-        high=min(max(high_kg, center + half), high_max),
+        low=max(min(low_kg, low_score), low_max),
+        high=min(max(high_kg, high_score), high_max),
         level=level,
         method=KORN_GRAUBARD,
     )

@@ -49,7 +49,9 @@ def test_secondary_metrics() -> None:
     statuses = [[S, S, S], [S, S, S], [S, U, S]]
     labels = [[0, 0, 1], [0, 0, 1], [0, -1, 1]]
     got = task_estimate("t", values, statuses, labels=labels)
-    assert got.secondary == {"pass@3": pytest.approx(2 / 3), "maj@3": pytest.approx(1 / 3)}
+    assert got.secondary == {"pass@3": pytest.approx(2 / 3), "g-pass@3:1": 0.0, "maj@3": pytest.approx(1 / 3)}
+    everywhere = task_estimate("t", [[1, 1], [1, 0]], [[S, S], [S, S]])
+    assert everywhere.secondary == {"pass@2": 1.0, "g-pass@2:1": 0.5}
 
 
 def test_no_secondary_metric_from_fewer_samples_than_k() -> None:
