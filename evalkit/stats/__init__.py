@@ -6,15 +6,17 @@ exist or is left out, and optionally `clusters`, one label per item. Results are
 """
 
 from evalkit.stats.arrays import STATUSES
-from evalkit.stats.differences import against_reference, paired
+from evalkit.stats.differences import against_reference, paired, published_difference
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
 from evalkit.stats.intervals import clopper_pearson
 from evalkit.stats.metrics import avg_at_k, maj_at_k, pass_at_k
-from evalkit.stats.task_estimates import task_estimate
+from evalkit.stats.suites import suite_claim
+from evalkit.stats.task_estimates import Readings, readings, task_estimate
 from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 
 __all__ = [
     "STATUSES",
+    "Readings",
     "against_reference",
     "avg_at_k",
     "benchmark_error",
@@ -28,6 +30,9 @@ __all__ = [
     "paired",
     "pass_at_k",
     "population_error",
+    "published_difference",
+    "readings",
+    "suite_claim",
     "task_estimate",
     "verdict",
 ]

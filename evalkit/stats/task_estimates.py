@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,6 +15,30 @@ from evalkit.types import Status, TaskEstimate
 
 _SCORED = STATUSES.index(Status.SCORED)
 _ERRORED = STATUSES.index(Status.ERRORED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """Sample values (n_items, k_max) under the three readings of the samples without a score; NaN where left out."""
+
+    headline: Floats
+    as_wrong: Floats
+    excluded: Floats
+
+
+def readings(values: ArrayLike, statuses: ArrayLike, task: str) -> Readings:
+    """The three readings, as `task_estimate` defines them; raises `UsageError` as it does, naming the task."""
+    kinds = status_codes(statuses)
+    raw = np.asarray(values, dtype=np.float64)
+    raw = raw[:, None] if raw.ndim == 1 else raw
+    if raw.shape != kinds.shape:
+        raise UsageError(f"task {task}: values {raw.shape} and statuses {kinds.shape} differ in shape")
+    is_scored = kinds == _SCORED
+    if np.isnan(raw[is_scored]).any():
+        raise UsageError(f"task {task}: a sample with status 'scored' has the value NaN")
+    scored = sample_values(np.where(is_scored, raw, np.nan))
+    as_wrong = np.where((kinds >= 0) & ~is_scored, 0.0, scored)
+    return Readings(headline=np.where(kinds == _ERRORED, np.nan, as_wrong), as_wrong=as_wrong, excluded=scored)
 
 
 def task_estimate(
@@ -41,26 +67,17 @@ def task_estimate(
     value, or if no sample can be counted.
     """
     kinds = status_codes(statuses)
-    raw = np.asarray(values, dtype=np.float64)
-    raw = raw[:, None] if raw.ndim == 1 else raw
-    if raw.shape != kinds.shape:
-        raise UsageError(f"task {task}: values {raw.shape} and statuses {kinds.shape} differ in shape")
-    is_scored = kinds == _SCORED
-    if np.isnan(raw[is_scored]).any():
-        raise UsageError(f"task {task}: a sample with status 'scored' has the value NaN")
-    scored = sample_values(np.where(is_scored, raw, np.nan))
+    read = readings(values, kinds, task)
     stored = kinds >= 0
-    as_wrong = np.where(stored & ~is_scored, 0.0, scored)
-    headline = np.where(kinds == _ERRORED, np.nan, as_wrong)
-    if np.isnan(headline).all():
+    if np.isnan(read.headline).all():
         counted = f"{int(stored.sum())} stored, all errored"
         raise UsageError(f"task {task}: no sample has a status that can be counted ({counted})")
     return TaskEstimate(
         task=task,
-        headline=estimate(headline, clusters, metric, level),
-        as_wrong=estimate(as_wrong, clusters, metric, level),
-        excluded=estimate(scored, clusters, metric, level) if is_scored.any() else None,
-        secondary=_secondary(headline, stored, labels),
+        headline=estimate(read.headline, clusters, metric, level),
+        as_wrong=estimate(read.as_wrong, clusters, metric, level),
+        excluded=estimate(read.excluded, clusters, metric, level) if (kinds == _SCORED).any() else None,
+        secondary=_secondary(read.headline, stored, labels),
         statuses={str(s): int((kinds == code).sum()) for code, s in enumerate(STATUSES)},
         samples_owed=samples_owed,
     )
