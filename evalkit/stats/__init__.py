@@ -9,21 +9,29 @@ from evalkit.stats.arrays import STATUSES
 from evalkit.stats.differences import against_reference, paired, published_difference
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
 from evalkit.stats.intervals import clopper_pearson
+from evalkit.stats.macro import macro_average, macro_difference
 from evalkit.stats.metrics import avg_at_k, maj_at_k, pass_at_k
 from evalkit.stats.suites import suite_claim
+from evalkit.stats.tables import Aligned, ItemTable, aligned, item_table
 from evalkit.stats.task_estimates import Readings, readings, task_estimate
 from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 
 __all__ = [
     "STATUSES",
+    "Aligned",
+    "ItemTable",
     "Readings",
     "against_reference",
+    "aligned",
     "avg_at_k",
     "benchmark_error",
     "clopper_pearson",
     "decide",
     "estimate",
     "holm",
+    "item_table",
+    "macro_average",
+    "macro_difference",
     "maj_at_k",
     "not_comparable",
     "on_all",

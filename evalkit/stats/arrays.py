@@ -24,7 +24,10 @@ def sample_values(values: ArrayLike) -> Floats:
 
     A 1-d array is one sample per item. Raises `UsageError` for any other shape or value.
     """
-    array = np.asarray(values, dtype=np.float64)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as fault:
+        raise UsageError(f"values must be numbers in an array (items, samples): {fault}") from None
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
@@ -74,6 +77,9 @@ def cluster_codes(clusters: Clusters | None, n_items: int) -> Ints:
         return np.arange(n_items)
     if len(clusters) != n_items:
         raise UsageError(f"{len(clusters)} cluster labels for {n_items} items")
+    for label in clusters:
+        if label != label:
+            raise UsageError(f"cluster label {label!r} names nothing; None is a cluster of its own")
     codes: dict[Hashable, int] = {}
     keys: list[Hashable] = [("item", i) if c is None else ("label", c) for i, c in enumerate(clusters)]
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
