@@ -212,7 +212,8 @@ def test_a_part_of_the_items_is_not_the_benchmark(cli: Cli, aime: Path, evalkit_
 def test_copies_of_one_answer_buy_no_certainty(cli: Cli, aime: Path) -> None:
     """An endpoint that repeats itself: sixty-four samples say no more than one."""
     once, often = (run_aime(cli, aime, 22, "--samples", k, copies=True) for k in (1, 64))
-    (one,), (many,) = (cli("compare", run, "--against", "o1-mini", "--json").json["comparisons"] for run in (once, often))
+    found = [cli("compare", run, "--against", "o1-mini", "--json").json["comparisons"] for run in (once, often)]
+    (one,), (many,) = found
     assert many["estimate"]["headline"]["benchmark"]["interval"] == one["estimate"]["headline"]["benchmark"]["interval"]
     assert many["verdict"]["outcome"] == one["verdict"]["outcome"] == "inconclusive"
 
