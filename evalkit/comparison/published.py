@@ -85,7 +85,7 @@ def compare_published(
     ours, theirs = _records(refs, first), _records(refs, second)
     rows = []
     for cell in ours:
-        if cell in theirs:
+        if cell in theirs and ours[cell] is not theirs[cell]:
             declared = tasks.get(ours[cell].task or "")
             limits = (
                 margin or (declared.margin if declared else DEFAULT_MARGIN),
