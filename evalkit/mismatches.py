@@ -2,6 +2,7 @@
 
 `fatal`: another metric, item set or benchmark, hence `not_comparable`. `major`: another (or an unstated) prompt,
 temperature, token limit, hence the verdict is marked informal. `minor`: goes into the uncertainty and is only reported.
+Between two runs all is known and every field is compared; which items they share: `evalkit.comparison.matching`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evalkit.codec import builtins
-from evalkit.tasks.protocol import prompt_digest
-from evalkit.types import Mismatch, Reference, Severity, TaskSpec
+from evalkit.tasks.protocol import prompt_digest, protocol
+from evalkit.types import Json, Mismatch, Reference, Severity, TaskSpec
+
+_COMPARED = ("task", "dataset", "dataset_config", "split", "dataset_kwargs", "prompt_digest", "target", "scorer_args")
+_SETTINGS = ("temperature", "top_p", "top_k", "max_tokens", "stop", "extra", "max_repetition")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,31 @@ def protocol_mismatches(task: TaskSpec, items: Items, reference: Reference) -> I
             theirs=reference.samples_note or reference.samples,
             note=note,
         )
+
+
+def run_mismatches(task: TaskSpec, other: TaskSpec, corrected: tuple[int, int]) -> Iterable[Mismatch]:
+    """Fields in which the protocols of two runs of a task differ; `corrected`: golds corrected in each of them."""
+    ours, theirs = _known(task), _known(other)
+    for name in ours:
+        if ours[name] != theirs[name]:
+            yield _major(name, ours[name], theirs[name], f"another {name}")
+    if task.samples != other.samples:
+        note = "another k: enters the uncertainty"
+        yield Mismatch(field="k", severity=Severity.MINOR, ours=task.samples, theirs=other.samples, note=note)
+    if any(corrected) and task.errata != other.errata:
+        note = "graded against other golds; evalkit score --errata grades both alike"
+        yield _major("errata", f"{corrected[0]} corrected", f"{corrected[1]} corrected", note)
+
+
+def _known(task: TaskSpec) -> dict[str, Json]:
+    """What defines a run's number, field by field; the metric and k apart."""
+    whole = protocol(task, data_digest=None, n_items=0)
+    sampling = builtins(task.sampling)
+    settings = {name: "the endpoint's default" if sampling[name] is None else sampling[name] for name in _SETTINGS}
+    settings["max_repetition"] = sampling["max_repetition"]
+    fields: dict[str, Json] = {name: whole[name] for name in _COMPARED}
+    fields["prompt"] = f"{task.prompt.name} ({str(fields.pop('prompt_digest'))[7:15]})"
+    return fields | {"scorer": task.scorer} | settings
 
 
 def _sampling_mismatches(task: TaskSpec, reference: Reference) -> Iterable[Mismatch]:

@@ -64,7 +64,7 @@ def test_outcomes(
 ) -> None:
     run = run_aime(cli, aime, n_right, "--samples", samples)
     more = [] if margin is None else ["--margin", margin]
-    (comparison,) = cli("compare", run, "--against", "R1", *more, "--json").json
+    (comparison,) = cli("compare", run, "--against", "R1", *more, "--json").json["comparisons"]
     verdict = comparison["verdict"]
     assert comparison["model"] == "deepseek-r1"
     assert comparison["reference"]["value"] == 79.8
@@ -87,7 +87,7 @@ def test_the_printed_comparison_has_everything(cli: Cli, aime: Path) -> None:
 def test_samples_without_a_score_can_decide(cli: Cli, aime: Path) -> None:
     """Right wherever it answers, silent on half: behind if silence is wrong, ahead if it is left out."""
     run = run_aime(cli, aime, 30, "--samples", 4, silent=15)
-    (comparison,) = cli("compare", run, "--against", "o1", "--json").json
+    (comparison,) = cli("compare", run, "--against", "o1", "--json").json["comparisons"]
     assert comparison["verdict"]["outcome"] == "inconclusive"
     assert "samples without a score decide" in comparison["verdict"]["notes"][-1]
     statuses = {name: n for name, n in comparison["estimate"]["statuses"].items() if n}
@@ -112,14 +112,14 @@ def test_protocols_are_compared_field_by_field(
     cli: Cli, aime: Path, options: list[str], field: str, severity: str
 ) -> None:
     run = run_aime(cli, aime, 24, *options)
-    (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json
+    (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json["comparisons"]
     assert fields(comparison)[field] == severity
     assert (comparison["verdict"]["outcome"] == "not_comparable") == (severity == "fatal")
 
 
 def test_the_papers_own_protocol_leaves_only_the_prompt_open(cli: Cli, aime: Path) -> None:
     run = run_aime(cli, aime, 24, "--samples", "64", "--temperature", 0.6, "--top-p", 0.95, "--max-tokens", 32768)
-    (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json
+    (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json["comparisons"]
     assert fields(comparison) == {"items": "major", "prompt": "major", "k": "minor"}, (
         "these items are not pinned, and the paper gives k as a range"
     )
@@ -128,7 +128,7 @@ def test_the_papers_own_protocol_leaves_only_the_prompt_open(cli: Cli, aime: Pat
 
 def test_a_majority_vote_is_no_reference(cli: Cli, aime: Path) -> None:
     run = run_aime(cli, aime, 24)
-    (comparison,) = cli("compare", run, "--against", "o1", "--json").json
+    (comparison,) = cli("compare", run, "--against", "o1", "--json").json["comparisons"]
     assert comparison["reference"]["value"] == 79.2, "not cons@64, 83.3"
 
 
@@ -146,7 +146,7 @@ def ladder(cli: Cli, task: str, *options: object) -> dict[str, dict[str, Any]]:
         result = cli("run", task, *model, "--quiet", *options)
     assert result.code == 0, result.err
     run = max(p for p in Path("runs").iterdir() if not p.name.startswith("."))
-    found = cli("compare", run, "--against", "smollm2-135m,constant-answer", "--json").json
+    found = cli("compare", run, "--against", "smollm2-135m,constant-answer", "--json").json["comparisons"]
     return {c["model"]: c for c in found}
 
 
@@ -179,7 +179,7 @@ def test_constant_answer_is_the_best_fixed_answer(cli: Cli, task: str) -> None:
 def test_other_items_under_the_benchmarks_name_are_not_the_benchmark(cli: Cli, aime: Path) -> None:
     result = cli("run", "aime24", "--model", "fake:x", "--data-dir", aime, "--samples", 2, "--quiet")
     assert result.code == 0, result.err
-    (comparison,) = cli("compare", next(Path("runs").iterdir()), "--against", "o1", "--json").json
+    (comparison,) = cli("compare", next(Path("runs").iterdir()), "--against", "o1", "--json").json["comparisons"]
     assert comparison["verdict"]["outcome"] == "not_comparable"
     assert "not the benchmark's items" in comparison["verdict"]["sentence"]
 
@@ -188,7 +188,7 @@ def test_the_pinned_items_are_the_real_ones(cli: Cli, real_data: Path) -> None:
     args = ["--model", "fake:x", "--data-dir", real_data, "--samples", 1, "--quiet"]
     assert cli("run", "aime24", "aime25", "math500", "gsm8k", *args).code == 0
     (run,) = Path("runs").iterdir()
-    found = cli("compare", run, "--against", "gpt-4o,deepseek-r1", "--json").json
+    found = cli("compare", run, "--against", "gpt-4o,deepseek-r1", "--json").json["comparisons"]
     fatal = [m for c in found for m in c["mismatches"] if m["severity"] == "fatal"]
     assert fatal == [] and any(c["verdict"]["outcome"] == "inferior" for c in found)
 
@@ -204,7 +204,7 @@ def test_a_part_of_the_items_is_not_the_benchmark(cli: Cli, aime: Path, evalkit_
         finally:
             process.kill()
             process.communicate()
-    (comparison,) = cli("compare", next(Path("runs").iterdir()), "--against", "gpt-4o", "--json").json
+    (comparison,) = cli("compare", next(Path("runs").iterdir()), "--against", "gpt-4o", "--json").json["comparisons"]
     assert comparison["verdict"]["outcome"] == "not_comparable"
     assert "the reference 30" in comparison["verdict"]["sentence"]
 
@@ -212,14 +212,15 @@ def test_a_part_of_the_items_is_not_the_benchmark(cli: Cli, aime: Path, evalkit_
 def test_copies_of_one_answer_buy_no_certainty(cli: Cli, aime: Path) -> None:
     """An endpoint that repeats itself: sixty-four samples say no more than one."""
     once, often = (run_aime(cli, aime, 22, "--samples", k, copies=True) for k in (1, 64))
-    (one,), (many,) = (cli("compare", run, "--against", "o1-mini", "--json").json for run in (once, often))
+    found = [cli("compare", run, "--against", "o1-mini", "--json").json["comparisons"] for run in (once, often)]
+    (one,), (many,) = found
     assert many["estimate"]["headline"]["benchmark"]["interval"] == one["estimate"]["headline"]["benchmark"]["interval"]
     assert many["verdict"]["outcome"] == one["verdict"]["outcome"] == "inconclusive"
 
 
 def test_an_unset_token_limit_and_further_fields_are_named(cli: Cli, aime: Path) -> None:
     run = run_aime(cli, aime, 24, "--samples", 1, "--omit", "max_tokens", "--extra", "reasoning_effort=high")
-    (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json
+    (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json["comparisons"]
     notes = {m["field"]: m for m in comparison["mismatches"]}
     assert notes["max_tokens"]["severity"] == "major" and "leaves the token limit" in notes["max_tokens"]["note"]
     assert notes["extra"]["ours"] == {"reasoning_effort": "high"}

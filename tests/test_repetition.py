@@ -124,7 +124,7 @@ def test_an_endless_answer_is_ended_and_truncated(cli: Cli, data_dir: Path, monk
     assert json.loads((run / "run.json").read_text())["spec"]["tasks"][0]["sampling"]["max_repetition"] == 1000
     refused = cli("run", "--resume", run, "--max-repetition", 2000)
     assert refused.code == 2 and "--max-repetition" in refused.err
-    compared = cli("compare", run, "--against", "gpt-4o", "--json").json
+    compared = cli("compare", run, "--against", "gpt-4o", "--json").json["comparisons"]
     assert "max_repetition" in {m["field"] for m in compared[0]["mismatches"]}
 
 

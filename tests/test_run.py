@@ -77,7 +77,7 @@ def test_score_compare_leaderboard_report_need_no_endpoint(cli: Cli, data_dir: P
     assert rescored["changed"] == {"gsm8k": 15}
     assert rescored["summary"]["tasks"][0]["estimate"]["headline"]["value"] == pytest.approx(0.75)
 
-    compared = cli("compare", run, "--against", "o1,gpt-4o", "--json").json
+    compared = cli("compare", run, "--against", "o1,gpt-4o", "--json").json["comparisons"]
     assert [c["model"] for c in compared] == ["o1", "gpt-4o"]
     assert all(c["verdict"]["outcome"] == "not_comparable" for c in compared)
     assert "20 items" in compared[1]["verdict"]["sentence"], "a subset is not the benchmark"

@@ -51,8 +51,8 @@ def test_a_run_can_be_read_while_it_is_written(cli: Cli, data_dir: Path, evalkit
             process.kill()
             process.communicate()
     assert result.code == 0, result.err
-    assert 2 <= sum(result.json[0]["estimate"]["statuses"].values()) < 20
-    assert result.json[0]["estimate"]["samples_owed"] > 0
+    assert 2 <= sum(result.json["comparisons"][0]["estimate"]["statuses"].values()) < 20
+    assert result.json["comparisons"][0]["estimate"]["samples_owed"] > 0
 
 
 def test_a_full_disk_is_said_and_nothing_stored_is_lost(cli: Cli, data_dir: Path, evalkit_process: Any) -> None:

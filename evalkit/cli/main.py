@@ -17,7 +17,7 @@ from evalkit.errors import EvalkitError, nearest
 COMMANDS = {
     "run": ("evalkit.cli.run:run", "Run tasks on a model and grade the answers."),
     "quickstart": ("evalkit.cli.quickstart:quickstart", "Run the demonstration suite on the embedded model."),
-    "compare": ("evalkit.cli.compare:compare", "Compare a run with published references."),
+    "compare": ("evalkit.cli.compare:compare", "Compare a run with other runs and published references."),
     "report": ("evalkit.cli.report:report", "Write a run's report as HTML."),
     "metrics": ("evalkit.cli.metrics:metrics", "Compute pass@k, maj@k and G-Pass@k of a run, for any k."),
     "leaderboard": ("evalkit.cli.leaderboard:leaderboard", "Export a board of runs and references."),
@@ -26,7 +26,7 @@ COMMANDS = {
     "audit": ("evalkit.cli.audit:audit", "Show what in a run deserves a second look, sample by sample."),
     "tasks": ("evalkit.cli.tasks:tasks", "List, show and validate tasks."),
     "models": ("evalkit.cli.models:models", "List model kinds; fetch the embedded model."),
-    "references": ("evalkit.cli.references:references", "List published reference scores."),
+    "references": ("evalkit.cli.references:references", "List and compare published reference scores."),
 }
 
 EPILOG = (

@@ -57,7 +57,7 @@ def metrics(run: Path, names: tuple[str, ...], as_json: bool) -> None:
 
 
 def _task_metrics(scores: TaskScores, task: str, wanted: Sequence[Metric]) -> list[MetricValue]:
-    values = readings(scores.values, scores.statuses, task=task).headline
+    values = readings(scores.values, scores.statuses, task).headline
     return [
         metric_value(metric, values, scores.labels, clusters=scores.clusters)
         for metric in wanted or usual_metrics(values)

@@ -13,7 +13,7 @@ from evalkit.cli.report import write_report
 from evalkit.cli.run import EXIT_INTERRUPTED
 from evalkit.clients import weights
 from evalkit.clients.build import build
-from evalkit.comparison import compare_store
+from evalkit.comparison import compare_store, suite_claims
 from evalkit.execution import run_to_end
 from evalkit.leaderboard import fill
 from evalkit.planning import board_task, create_run
@@ -55,7 +55,8 @@ def quickstart(out: Path, gguf: Path | None, limit: int | None, quiet: bool, as_
         comparisons = compare_store(store, board.references, load_references())
         files = _write_files(store, board)
         if as_json:
-            print_json({"summary": summary, "comparisons": comparisons, **files})
+            claims = suite_claims(comparisons)
+            print_json({"summary": summary, "comparisons": comparisons, "claims": claims, **files})
             return 0
         print_summary(summary)
         print_comparisons(comparisons, details=False)

@@ -6,14 +6,35 @@ import re
 from collections.abc import Sequence
 
 from evalkit.agreement import GraderSummary
+from evalkit.comparison import PublishedComparison
 from evalkit.summary import TaskSummary
-from evalkit.types import OUTCOME_LABELS, Difference, ErrorBar, Mismatch, Reference, Severity, TaskEstimate, Verdict
+from evalkit.types import (
+    KIND_LABELS,
+    OUTCOME_LABELS,
+    Difference,
+    ErrorBar,
+    Mismatch,
+    Reference,
+    Severity,
+    SuiteClaim,
+    TaskEstimate,
+    Verdict,
+)
 
 ERROR_BAR_LEGEND = (
     "same items = 95 % interval if the run were repeated on these items (sampling noise only); "
     "new items = 95 % interval for questions like these (the items are a sample too)."
 )
 
+DIFFERENCE_LEGEND = (
+    "reference ± = standard error, assumed from its n and k, measured for a run; difference = run minus reference, "
+    "with the interval that the verdict is read from and what it speaks of."
+)
+
+PUBLISHED_LEGEND = (
+    "± = standard error of the sampling noise, at most, from n and k (an unknown k counts as 1, an unknown n as that "
+    "of the other side). difference = first minus second, in points, for the same items."
+)
 
 _STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
@@ -45,17 +66,41 @@ def difference(diff: Difference | None) -> str:
     return f"{points(diff.value)} ({points(diff.interval.low)} to {points(diff.interval.high)})"
 
 
+def about(diff: Difference | None) -> str:
+    """Which uncertainty the interval of a difference speaks of: `same items` or `new items`."""
+    return "–" if diff is None else KIND_LABELS[diff.kind]
+
+
+def macro(claim: SuiteClaim) -> str:
+    """`Mean difference over the tasks: +0.4 points (-1.0 to +1.8), same items.`; empty where there is none."""
+    if claim.macro is None:
+        return ""
+    return f"Mean difference over the tasks: {difference(claim.macro)} points, {about(claim.macro)}."
+
+
 def outcome(verdict: Verdict) -> str:
     """The verdict in one or two words."""
     return OUTCOME_LABELS[verdict.outcome] + (" (informal)" if verdict.informal else "")
 
 
-def mismatch(m: Mismatch) -> str:
-    """`temperature: run 0.6, reference not stated (...)`; what is fatal says it all in its note."""
+def mismatch(m: Mismatch, run: str | None = None) -> str:
+    """`temperature: run 0.6, reference not stated (...)`, or the `other run`; what is fatal says it all in its note."""
     if m.severity is Severity.FATAL:
         return f"{m.field}: {m.note}"
+    if run is not None:
+        return f"{m.field}: run {m.ours}, other run {m.theirs} ({m.note})"
     theirs = "not stated" if m.theirs is None else m.theirs
     return f"{m.field}: run {m.ours}, reference {theirs} ({m.note})"
+
+
+def open_protocol(c: PublishedComparison) -> str:
+    """`not stated: prompt, k (both); temperature (o1); differs: top_p`; empty if all is stated and agrees."""
+    sides: dict[tuple[str, ...], list[str]] = {}
+    for field, labels in c.unstated.items():
+        sides.setdefault(labels, []).append(field)
+    silent = [f"{', '.join(fields)} ({'both' if len(s) > 1 else s[0]})" for s, fields in sides.items()]
+    parts = [f"not stated: {'; '.join(silent)}"] if silent else []
+    return "; ".join(parts + ([f"differs: {', '.join(c.differing)}"] if c.differing else []))
 
 
 def reference_value(reference: Reference | None, se: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 from evalkit.codec import builtins
-from evalkit.comparison import Comparison, without_record
+from evalkit.comparison import Comparison, suite_claims, without_record
 from evalkit.report import format as fmt
 from evalkit.summary import RunSummary
 from evalkit.types import Estimate, RunRecord
@@ -30,6 +30,7 @@ def render(record: RunRecord, summary: RunSummary, comparisons: Sequence[Compari
         summary=summary,
         comparisons=[c for c in comparisons if c.model not in unknown],
         unknown=unknown,
+        claims=suite_claims(comparisons),
         by_task=_by_task(comparisons),
         note=note,
     )

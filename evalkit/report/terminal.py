@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from evalkit.comparison import Comparison, without_record
+from evalkit.comparison import (
+    Claim,
+    Comparison,
+    PublishedComparison,
+    PublishedComparisons,
+    reference_se,
+    suite_claims,
+    without_record,
+)
 from evalkit.report import format as fmt
 from evalkit.summary import RunSummary
 from evalkit.types import Outcome, Severity, TaskEstimate
@@ -86,7 +94,7 @@ def print_comparisons(comparisons: Sequence[Comparison], details: bool = True) -
         say(out, "\nCompared with references:")
     unknown = without_record(comparisons)
     shown = [c for c in comparisons if c.model not in unknown]
-    table = _table("task", "score %", "same items", "new items", "against", "reference", "difference", "verdict")
+    table = _table("task", "score %", "same items", "new items", "against", "reference", "difference", "for", "verdict")
     for c in shown:
         head = c.estimate.headline if c.estimate else None
         style = _STYLE[c.verdict.outcome]
@@ -98,16 +106,73 @@ def print_comparisons(comparisons: Sequence[Comparison], details: bool = True) -
             escape(c.model),
             fmt.reference_value(c.reference, c.reference_se),
             fmt.difference(c.verdict.difference),
+            fmt.about(c.verdict.difference),
             f"[{style}]{fmt.outcome(c.verdict)}[/{style}]",
         )
     if shown:
         out.print(table)
         legend = f"{fmt.ERROR_BAR_LEGEND} " if details else ""
-        say(out, f"[dim]{legend}reference ± = standard error assumed from its n and k.[/dim]")
+        say(out, f"[dim]{legend}{fmt.DIFFERENCE_LEGEND}[/dim]")
+    print_claims(out, suite_claims(comparisons))
     for c in shown if details else ():
         _print_detail(out, c)
     if unknown:
         say(out, f"\nNot comparable: no published score of {escape(', '.join(unknown))} on any of these tasks.")
+
+
+def print_claims(out: Console, claims: Sequence[Claim]) -> None:
+    """What the rows show together, against each reference."""
+    for c in claims:
+        say(out, f"\n[bold]all tasks / {escape(c.model)}[/bold]: {escape(c.claim.sentence)}")
+        if text := fmt.macro(c.claim):
+            say(out, f"  {text}")
+
+
+def print_published(found: PublishedComparisons) -> None:
+    """Published numbers against each other, with what their sources do not state below the table."""
+    out = console()
+    first, second = escape(found.first), escape(found.second)
+    say(out, f"\n[bold]{first}[/bold] against [bold]{second}[/bold], as published")
+    heads = [first, second]
+    if first.partition(" by ")[0] == second.partition(" by ")[0]:
+        heads = ["by " + label.partition(" by ")[2] for label in heads]
+    table = _table("benchmark", *heads, "difference", "margin", "verdict")
+    for c in found.comparisons:
+        style = _STYLE[c.verdict.outcome]
+        reason = f": {c.verdict.sentence.partition(': ')[2]}" if c.verdict.difference is None else ""
+        table.add_row(
+            escape(c.name),
+            fmt.reference_value(c.first, reference_se(c.first)),
+            fmt.reference_value(c.second, reference_se(c.second)),
+            fmt.difference(c.verdict.difference),
+            f"{100 * c.verdict.margin:g}",
+            f"[{style}]{escape(fmt.outcome(c.verdict) + reason)}[/{style}]",
+        )
+    out.print(table)
+    say(out, f"[dim]{fmt.PUBLISHED_LEGEND}[/dim]")
+    print_claims(out, found.claims)
+    out.print()
+    for title, text in (("protocol", fmt.open_protocol), (first, _first_source), (second, _second_source)):
+        for line, names in _grouped((text(c), c.name) for c in found.comparisons):
+            say(out, f"[dim]{title}, {escape(', '.join(names))}: {escape(line)}[/dim]")
+    if found.other_variants:
+        say(out, f"Not compared, since they share no variant: {escape(', '.join(found.other_variants))}.")
+
+
+def _first_source(c: PublishedComparison) -> str:
+    return f"{c.first.source}; {c.first.reported_by}"
+
+
+def _second_source(c: PublishedComparison) -> str:
+    return f"{c.second.source}; {c.second.reported_by}"
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """(text, names that share it), so that one line says it for all; nothing where there is no text."""
+    found: dict[str, list[str]] = {}
+    for text, name in pairs:
+        found.setdefault(text, []).append(name)
+    return [(text, names) for text, names in found.items() if text]
 
 
 def _print_detail(out: Console, c: Comparison) -> None:
@@ -117,7 +182,7 @@ def _print_detail(out: Console, c: Comparison) -> None:
         say(out, f"  source: {escape(c.reference.source)}{date}; {escape(c.reference.reported_by)}")
     for m in c.mismatches:
         mark = {Severity.FATAL: "red", Severity.MAJOR: "yellow", Severity.MINOR: "dim"}[m.severity]
-        say(out, f"  [{mark}]{m.severity}[/{mark}] {escape(fmt.mismatch(m))}")
+        say(out, f"  [{mark}]{m.severity}[/{mark}] {escape(fmt.mismatch(m, c.run))}")
     diff = c.verdict.difference
     for text in (*c.verdict.notes, *(diff.assumptions if diff else ())):
         say(out, f"  [dim]{escape(text)}[/dim]")

@@ -6,16 +6,20 @@ exist or is left out, and optionally `clusters`, one label per item. Results are
 """
 
 from evalkit.stats.arrays import STATUSES
+from evalkit.stats.betting import allocation, confidence_sequence
 from evalkit.stats.bootstrap import bootstrap_interval, bootstrap_means
 from evalkit.stats.by_name import Metric, MetricValue, metric_value, parse_metric, usual_metrics
-from evalkit.stats.differences import against_reference, paired
+from evalkit.stats.differences import against_reference, paired, published_difference
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
 from evalkit.stats.intervals import clopper_pearson
 from evalkit.stats.macro import macro_average, macro_difference
 from evalkit.stats.metrics import avg_at_k, g_pass_at_k, maj_at_k, mg_pass_at_k, pass_at_k
 from evalkit.stats.ranks import rank_intervals
+from evalkit.stats.readings import Readings, readings
+from evalkit.stats.sequential import decided_after, sequential_differences
+from evalkit.stats.suites import suite_claim
 from evalkit.stats.tables import Aligned, ItemTable, aligned, item_table
-from evalkit.stats.task_estimates import Readings, readings, task_estimate
+from evalkit.stats.task_estimates import task_estimate
 from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 
 __all__ = [
@@ -27,12 +31,15 @@ __all__ = [
     "Readings",
     "against_reference",
     "aligned",
+    "allocation",
     "avg_at_k",
     "benchmark_error",
     "bootstrap_interval",
     "bootstrap_means",
     "clopper_pearson",
+    "confidence_sequence",
     "decide",
+    "decided_after",
     "estimate",
     "g_pass_at_k",
     "holm",
@@ -48,8 +55,11 @@ __all__ = [
     "parse_metric",
     "pass_at_k",
     "population_error",
+    "published_difference",
     "rank_intervals",
     "readings",
+    "sequential_differences",
+    "suite_claim",
     "task_estimate",
     "usual_metrics",
     "verdict",

@@ -132,9 +132,10 @@ class _Past:
 def allocation(values: ArrayLike, max_rounds: int) -> Allocation:
     """Who is to be asked in the rounds so far and in the next two.
 
-    values: (n_items, rounds) in [0, 1] of complete rounds, NaN where an item was not asked or gave nothing. The chances of a round
-    depend on the rounds up to the last but one, so that a round can begin before the one before it is complete; the
-    draw depends on nothing but the place of the item and the number of the round. Raises `UsageError` without items.
+    values: (n_items, rounds) in [0, 1] of complete rounds, NaN where an item was not asked or gave nothing. The
+    chances of a round depend on the rounds up to the last but one, so that a round can begin before the one before it
+    is complete; the draw depends on nothing but the place of the item and the number of the round. Raises
+    `UsageError` without items.
     """
     array = _rounds(values, max_rounds)
     n, rounds = array.shape

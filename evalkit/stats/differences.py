@@ -39,7 +39,7 @@ from evalkit.stats.intervals import (
     population_interval,
     whole_range,
 )
-from evalkit.types import Difference, Estimate, Interval
+from evalkit.types import Difference, Estimate, Interval, Published
 
 MOVER = "square-and-add of one-sample intervals"
 
@@ -70,11 +70,7 @@ def against_reference(
     """
     check_kind(kind)
     level = 1 - 2 * check_alpha(alpha)
-    if not 0.0 <= value <= 1.0:
-        raise UsageError(f"reference value {value!r} is not a fraction between 0 and 1 (percent?)")
-    for name, count in (("n_items", n_items), ("samples", samples)):
-        if count is not None and count < 1:
-            raise UsageError(f"reference {name} must be at least 1, not {count!r}")
+    check_published(Published(value=value, n_items=n_items, samples=samples), "reference")
     bar = estimate.benchmark if kind == BENCHMARK else estimate.population
     ours = _at_level(estimate, kind, level)
     trials, assumptions = _reference_trials(estimate, n_items, samples, kind)
@@ -90,6 +86,57 @@ def against_reference(
         method=f"{MOVER} ({bar.method}; reference {'exact' if exact else 'binomial bound'})",
         assumptions=assumptions,
     )
+
+
+def published_difference(a: Published, b: Published, *, alpha: float) -> Difference:
+    """One published number minus another, with the uncertainty of both, for the same items (kind `benchmark`).
+
+        se^2 = p (1 - p) / (n_a k_a) + q (1 - q) / (n_b k_b)
+
+    Without per-item results each side's sampling noise is at most that of independent samples, hence
+    Clopper-Pearson on n k trials for both, combined by square-and-add. An unknown k counts as 1, an unknown number
+    of items as the other side's; both are listed in `assumptions`. A side that is `exact` has no uncertainty. Raises
+    `UsageError` for a value outside [0, 1] (a percent?), counts below 1, alpha outside (0, 0.5), or if neither side
+    states its number of items and one is needed.
+    """
+    level = 1 - 2 * check_alpha(alpha)
+    (ends_a, var_a, said_a), (ends_b, var_b, said_b) = (
+        published_side(side, other.n_items, name, level) for side, other, name in ((a, b, "first"), (b, a, "second"))
+    )
+    return Difference(
+        value=a.value - b.value,
+        se=math.sqrt(var_a + var_b),
+        interval=_square_and_add(a.value, ends_a, b.value, ends_b, level),
+        kind=BENCHMARK,
+        method=f"{MOVER} (binomial bounds)",
+        assumptions=(*said_a, *said_b),
+    )
+
+
+def published_side(
+    side: Published, fallback: int | None, name: str, level: float
+) -> tuple[tuple[float, float], float, tuple[str, ...]]:
+    """(interval ends, variance, assumptions) of one published number; `fallback` items if it states none."""
+    check_published(side, f"{name} number")
+    if side.exact:
+        return (side.value, side.value), 0.0, (f"{name} number taken as exact",)
+    n = side.n_items or fallback
+    if n is None:
+        raise UsageError(f"how many items the {name} number is a mean of is not known, nor for the other")
+    assumptions = [] if side.n_items else [f"{name} item count unknown: the other's {n} assumed"]
+    if side.samples is None:
+        assumptions.append(f"{name} k unknown: counted as 1")
+    trials = n * (side.samples or 1)
+    return clopper_pearson(side.value, trials, level), side.value * (1 - side.value) / trials, tuple(assumptions)
+
+
+def check_published(side: Published, name: str) -> None:
+    """Raises `UsageError` for a value that is no fraction, or counts below 1."""
+    if not 0.0 <= side.value <= 1.0:
+        raise UsageError(f"{name} value {side.value!r} is not a fraction between 0 and 1 (percent?)")
+    for field, count in (("n_items", side.n_items), ("samples", side.samples)):
+        if count is not None and count < 1:
+            raise UsageError(f"{name} {field} must be at least 1, not {count!r}")
 
 
 def paired(

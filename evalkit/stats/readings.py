@@ -26,20 +26,28 @@ class Readings:
     """Statuses as positions in `STATUSES`, -1 where a sample does not exist."""
 
 
-def readings(values: ArrayLike, statuses: ArrayLike) -> Readings:
-    """headline: unparsed, truncated, refused = 0, errored left out; as_wrong: all without a score = 0; excluded: left out.
+def readings(values: ArrayLike, statuses: ArrayLike, task: str) -> Readings:
+    """The three readings of the samples of a task.
+
+        headline: unparsed, truncated, refused = 0; errored left out
+        as_wrong: every stored sample without a score = 0
+        excluded: scored samples only
 
     values: (n_items, k_max), the value in [0, 1] where the status is `scored` (ignored elsewhere). statuses: the same
-    shape, see `arrays.status_codes`. Raises `UsageError` for unfitting shapes or a scored sample without a value.
+    shape, see `arrays.status_codes`. Raises `UsageError` for unfitting shapes or a scored sample without a value,
+    naming the `task`.
     """
     codes = status_codes(statuses)
-    raw = np.asarray(values, dtype=np.float64)
+    try:
+        raw = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as fault:
+        raise UsageError(f"task {task}: values must be numbers: {fault}") from None
     raw = raw[:, None] if raw.ndim == 1 else raw
     if raw.shape != codes.shape:
-        raise UsageError(f"values {raw.shape} and statuses {codes.shape} differ in shape")
+        raise UsageError(f"task {task}: values {raw.shape} and statuses {codes.shape} differ in shape")
     is_scored = codes == _SCORED
     if np.isnan(raw[is_scored]).any():
-        raise UsageError("a sample with status 'scored' has the value NaN")
+        raise UsageError(f"task {task}: a sample with status 'scored' has the value NaN")
     scored = sample_values(np.where(is_scored, raw, np.nan))
     as_wrong = np.where((codes >= 0) & ~is_scored, 0.0, scored)
     headline = np.where(codes == _ERRORED, np.nan, as_wrong)

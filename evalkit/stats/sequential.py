@@ -5,7 +5,7 @@ alpha is split between them, so that a claim is wrong with probability alpha at 
 
     low = L_r(alpha - beta) - q_high(beta),   high = H_r(alpha - beta) - q_low(beta)
 
-A decided verdict stays decided: the sequences only ever become narrower.
+The sequences only ever become narrower: what was shown stays shown.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from evalkit.errors import UsageError
 from evalkit.stats.arrays import Floats
 from evalkit.stats.betting import BETTING, Allocation, allocation, confidence_sequence
 from evalkit.stats.betting import Sequence as Track
-from evalkit.stats.differences import reference_trials
+from evalkit.stats.differences import published_side
 from evalkit.stats.estimates import BENCHMARK
-from evalkit.stats.intervals import check_alpha, clopper_pearson
+from evalkit.stats.intervals import check_alpha
 from evalkit.stats.readings import Readings, readings
 from evalkit.stats.verdicts import check_margin, decide
 from evalkit.types import Difference, Interval, Outcome, Published
@@ -41,6 +41,7 @@ def decided_after(
     margin: float,
     alpha: float,
     max_rounds: int,
+    task: str = "",
 ) -> int | None:
     """The number of rounds after which the verdicts against all `references` are decided; None if they are not yet.
 
@@ -50,30 +51,30 @@ def decided_after(
     """
     if not references:
         raise UsageError("nothing can be decided without a reference")
-    read = readings(values, statuses)
+    read = readings(values, statuses, task)
     rounds = read.headline.shape[1]
     if rounds == 0:
         return None
     allotted = allocation(read.headline, max_rounds)
-    last = 0
-    for reference in references:
-        found = None
-        tracks = differences(read, allotted, reference, margin=margin, alpha=alpha, max_rounds=max_rounds)
-        for r in range(last, rounds):
-            outcomes = {decide(track[r], margin=margin, alpha=alpha)[0] for track in tracks}
-            if len(outcomes) == 1 and outcomes <= DECIDED:
-                found = r
-                break
-        if found is None:
-            return None
-        last = found
-    return last + 1
+    against = [
+        sequential_differences(read, allotted, reference, margin=margin, alpha=alpha, max_rounds=max_rounds)
+        for reference in references
+    ]
+    for r in range(rounds):
+        if all(_is_decided([track[r] for track in tracks], margin, alpha) for tracks in against):
+            return r + 1
+    return None
 
 
-def differences(
+def _is_decided(found: Sequence[Difference], margin: float, alpha: float) -> bool:
+    outcomes = {decide(difference, margin=margin, alpha=alpha)[0] for difference in found}
+    return len(outcomes) == 1 and outcomes <= DECIDED
+
+
+def sequential_differences(
     read: Readings, allotted: Allocation, reference: Published, *, margin: float, alpha: float, max_rounds: int
 ) -> tuple[list[Difference], ...]:
-    """Run minus `reference` after each round, for the headline and its bounds (as wrong, and left out if any are scored).
+    """Run minus `reference` after each round: the headline and its bounds (as wrong; left out, if any are scored).
 
     Each interval has level 1 - 2 alpha in the sense that each of its ends is wrong at any round ever with probability
     alpha at most.
@@ -130,26 +131,22 @@ def _reference_side(reference: Published, n_items: int, *, margin: float, alpha:
     check_alpha(alpha)
     check_margin(margin)
     q = reference.value
-    if reference.exact:
-        assumptions: tuple[str, ...] = ("reference taken as exact",)
-        return _Side(value=q, se=0.0, low=q, high=q, alpha=0.0, method="exact", assumptions=assumptions)
-    trials, assumptions = reference_trials(reference.n_items, reference.samples, n_items)
     noise = max(q * (1 - q), 0.5 / n_items)
 
     def need(share: float) -> tuple[float, float]:
-        low, high = clopper_pearson(q, trials, 1 - 2 * share * alpha)
+        low, high = published_side(reference, n_items, "reference", 1 - 2 * share * alpha)[0]
         theirs = max(high - q, q - low)
         ours = math.sqrt(-4 * math.log((1 - share) * alpha) * noise / (n_items * max_rounds))
         return (ours / (margin - theirs)) ** 2 if theirs < margin else math.inf, theirs + ours
 
-    share = min(_SHARES, key=need)
-    low, high = clopper_pearson(q, trials, 1 - 2 * share * alpha)
+    share = 0.0 if reference.exact else min(_SHARES, key=need)
+    (low, high), variance, assumptions = published_side(reference, n_items, "reference", 1 - 2 * share * alpha)
     return _Side(
         value=q,
-        se=math.sqrt(q * (1 - q) / trials),
+        se=math.sqrt(variance),
         low=low,
         high=high,
         alpha=share * alpha,
-        method=f"clopper-pearson, with {100 * share:.3g} % of alpha",
+        method=f"clopper-pearson, with {100 * share:.3g} % of alpha" if share else "exact",
         assumptions=assumptions,
     )

@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evalkit.errors import UsageError
-from evalkit.stats.arrays import STATUSES, Clusters, Floats, Ints, sample_values, status_codes
+from evalkit.stats.arrays import STATUSES, Clusters, Floats
 from evalkit.stats.estimates import estimate
 from evalkit.stats.metrics import maj_at_k
-from evalkit.types import Status, TaskEstimate
-
-_SCORED = STATUSES.index(Status.SCORED)
-_ERRORED = STATUSES.index(Status.ERRORED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readings:
-    """Sample values (n_items, k_max) under the three readings of `task_estimate`; NaN where left out."""
-
-    headline: Floats
-    as_wrong: Floats
-    excluded: Floats
-    statuses: Ints
-    """Positions in `STATUSES`, -1 where a sample does not exist."""
-
-
-def readings(values: ArrayLike, statuses: ArrayLike, *, task: str) -> Readings:
-    """The three readings of a task's samples. Input and errors: see `task_estimate`; `task` is for messages."""
-    kinds = status_codes(statuses)
-    try:
-        raw = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as fault:
-        raise UsageError(f"task {task}: values must be numbers: {fault}") from None
-    raw = raw[:, None] if raw.ndim == 1 else raw
-    if raw.shape != kinds.shape:
-        raise UsageError(f"task {task}: values {raw.shape} and statuses {kinds.shape} differ in shape")
-    is_scored = kinds == _SCORED
-    if np.isnan(raw[is_scored]).any():
-        raise UsageError(f"task {task}: a sample with status 'scored' has the value NaN")
-    scored = sample_values(np.where(is_scored, raw, np.nan))
-    stored = kinds >= 0
-    as_wrong = np.where(stored & ~is_scored, 0.0, scored)
-    headline = np.where(kinds == _ERRORED, np.nan, as_wrong)
-    if np.isnan(headline).all():
-        counted = f"{int(stored.sum())} stored, all errored"
-        raise UsageError(f"task {task}: no sample has a status that can be counted ({counted})")
-    return Readings(headline=headline, as_wrong=as_wrong, excluded=scored, statuses=kinds.astype(np.int64))
+from evalkit.stats.readings import readings
+from evalkit.types import TaskEstimate
 
 
 def task_estimate(
@@ -77,15 +39,18 @@ def task_estimate(
     Raises `UsageError` for unknown statuses, unfitting shapes, a scored sample without value, or if no sample
     can be counted.
     """
-    read = readings(values, statuses, task=task)
+    read = readings(values, statuses, task)
+    if np.isnan(read.headline).all():
+        counted = f"{int((read.codes >= 0).sum())} stored, all errored"
+        raise UsageError(f"task {task}: no sample has a status that can be counted ({counted})")
     scored = not np.isnan(read.excluded).all()
     return TaskEstimate(
         task=task,
         headline=estimate(read.headline, clusters, metric, level),
         as_wrong=estimate(read.as_wrong, clusters, metric, level),
         excluded=estimate(read.excluded, clusters, metric, level) if scored else None,
-        secondary=_secondary(read.headline, read.statuses >= 0, labels),
-        statuses={str(s): int((read.statuses == code).sum()) for code, s in enumerate(STATUSES)},
+        secondary=_secondary(read.headline, read.codes >= 0, labels),
+        statuses={str(s): int((read.codes == code).sum()) for code, s in enumerate(STATUSES)},
         samples_owed=samples_owed,
     )
 

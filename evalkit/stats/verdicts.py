@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from evalkit.errors import UsageError
 from evalkit.stats.intervals import check_alpha
-from evalkit.types import OUTCOME_LABELS, Difference, Outcome, Verdict
+from evalkit.types import KIND_LABELS, OUTCOME_LABELS, Difference, Outcome, Verdict
 
 NOT_BEHIND = frozenset({Outcome.SUPERIOR, Outcome.EQUIVALENT, Outcome.NON_INFERIOR})
 
@@ -42,10 +42,20 @@ def decide(difference: Difference, *, margin: float, alpha: float) -> tuple[Outc
     interval = difference.interval
     if not math.isclose(interval.level, 1 - 2 * alpha, abs_tol=1e-9):
         raise UsageError(f"interval of level {interval.level!r} cannot decide at alpha {alpha!r} (1 - 2 alpha)")
-    z = NormalDist().inv_cdf(1 - alpha)
-    p_lower = _p_value((difference.value + margin) * z, difference.value - interval.low)
-    p_upper = _p_value((margin - difference.value) * z, interval.high - difference.value)
+    p_lower, p_upper = p_at_most(difference, -margin, alpha), p_at_least(difference, margin, alpha)
     return _outcome(interval.low, interval.high, margin), p_lower, p_upper
+
+
+def p_at_most(difference: Difference, bound: float, alpha: float) -> float:
+    """One-sided p of H0: d <= bound, read from the lower end as in `decide`: below alpha exactly if low > bound."""
+    z = NormalDist().inv_cdf(1 - alpha)
+    return _p_value((difference.value - bound) * z, difference.value - difference.interval.low)
+
+
+def p_at_least(difference: Difference, bound: float, alpha: float) -> float:
+    """One-sided p of H0: d >= bound, read from the upper end: below alpha exactly if high < bound."""
+    z = NormalDist().inv_cdf(1 - alpha)
+    return _p_value((bound - difference.value) * z, difference.interval.high - difference.value)
 
 
 def check_margin(margin: float) -> float:
@@ -87,8 +97,9 @@ def verdict(
 
     bounds: the same difference with unscored samples counted as wrong and left out. If one of them has
     another outcome than the headline, the verdict is `inconclusive` and a note says why. informal: reasons why it
-    is no more than informal, if there are any. p-values are the
-    headline's. Raises `UsageError` as `decide` does.
+    is no more than informal, if there are any. p_lower and p_upper are
+    the headline's; p_ahead and p_behind the largest over all readings, so that a claim built on them holds in each.
+    Raises `UsageError` as `decide` does.
     """
     outcome, p_lower, p_upper = decide(headline, margin=margin, alpha=alpha)
     others = [decide(bound, margin=margin, alpha=alpha)[0] for bound in bounds]
@@ -107,6 +118,8 @@ def verdict(
         difference=headline,
         p_lower=p_lower,
         p_upper=p_upper,
+        p_ahead=max(p_at_most(d, 0.0, alpha) for d in (headline, *bounds)),
+        p_behind=max(p_at_least(d, 0.0, alpha) for d in (headline, *bounds)),
         sentence=f"{sentence}; informal, since {' and '.join(informal)}" if informal else sentence,
         informal=bool(informal),
         notes=all_notes,
@@ -137,7 +150,8 @@ def _numbers(difference: Difference, margin: float) -> str:
     interval = difference.interval
     return (
         f"difference {_signed(difference.value)} points, {_points(interval.level)} % interval "
-        f"{_signed(interval.low)} to {_signed(interval.high)}, margin {_points(margin)}"
+        f"for {KIND_LABELS[difference.kind]} {_signed(interval.low)} to {_signed(interval.high)}, "
+        f"margin {_points(margin)}"
     )
 
 

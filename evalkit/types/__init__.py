@@ -13,6 +13,7 @@ from evalkit.types.reference import Mismatch, Reference, Severity
 from evalkit.types.run import RunRecord, RunSpec
 from evalkit.types.sample import Failure, Generation, Request, Sample, Score, Status, Usage
 from evalkit.types.statistics import (
+    KIND_LABELS,
     OUTCOME_LABELS,
     Difference,
     ErrorBar,
@@ -20,6 +21,7 @@ from evalkit.types.statistics import (
     Interval,
     Outcome,
     Published,
+    SuiteClaim,
     TaskEstimate,
     Verdict,
 )
@@ -37,6 +39,7 @@ from evalkit.types.task import (
 )
 
 __all__ = [
+    "KIND_LABELS",
     "LEAST_REPETITION",
     "OUTCOME_LABELS",
     "RESERVED_FIELDS",
@@ -76,6 +79,7 @@ __all__ = [
     "Score",
     "Severity",
     "Status",
+    "SuiteClaim",
     "TaskEstimate",
     "TaskSpec",
     "Usage",

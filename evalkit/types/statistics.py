@@ -87,6 +87,10 @@ OUTCOME_LABELS: Mapping[Outcome, str] = {
 """The words on screen."""
 
 
+KIND_LABELS: Mapping[str, str] = {"benchmark": "same items", "population": "new items"}
+"""Which uncertainty a number speaks of, in the words on screen."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """A published score as statistics see it. `None` = not stated."""
@@ -126,6 +130,33 @@ class Verdict:
     """One-sided p of H0: difference <= -margin."""
     p_upper: float | None
     """One-sided p of H0: difference >= +margin."""
+    p_ahead: float | None = None
+    """One-sided p of H0: difference <= 0, the largest over the readings of the samples without a score."""
+    p_behind: float | None = None
+    """One-sided p of H0: difference >= 0, likewise."""
     sentence: str
     informal: bool = False
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteClaim:
+    """What the verdicts of several tasks show together."""
+
+    tasks: tuple[str, ...]
+    alpha: float
+    """Error rate of the claim over all tasks, and of each of the two Holm families."""
+    on_all: bool
+    """"On par or better on all of these": shown on each task (intersection-union)."""
+    not_behind: tuple[str, ...]
+    """Tasks on which parity or better is shown."""
+    not_shown: tuple[str, ...]
+    """Tasks on which it is not, though the numbers could be compared."""
+    not_comparable: tuple[str, ...]
+    ahead: tuple[str, ...]
+    """Tasks with a lead of any size, after Holm's correction over all tasks."""
+    behind: tuple[str, ...]
+    macro: Difference | None
+    """Mean of the differences; None unless all tasks can be compared, each at the same alpha."""
+    informal: bool
+    sentence: str

@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import binomtest, ttest_rel
 
 from evalkit.errors import UsageError
-from evalkit.stats import against_reference, estimate, paired
+from evalkit.stats import against_reference, estimate, paired, published_difference
+from evalkit.types import Published
 
 NAN = float("nan")
 
@@ -160,3 +161,40 @@ def test_difference_coverage(p: float, q: float, n: int, k: int) -> None:
         got = against_reference(run, value=published, n_items=n, samples=k, alpha=0.05).interval
         hits += got.low <= p - q <= got.high
     assert hits / repeats >= 0.885
+
+
+def test_two_published_numbers_by_hand() -> None:
+    a, b = binomtest(48, 60).proportion_ci(0.9, method="exact"), binomtest(15, 30).proportion_ci(0.9, method="exact")
+    got = published_difference(
+        Published(value=0.8, n_items=30, samples=2), Published(value=0.5, n_items=30, samples=1), alpha=0.05
+    )
+    assert got.value == pytest.approx(0.3) and got.kind == "benchmark" and got.assumptions == ()
+    assert got.se == pytest.approx(math.sqrt(0.16 / 60 + 0.25 / 30))
+    assert got.interval.low == pytest.approx(0.3 - math.hypot(0.8 - a.low, b.high - 0.5))
+    assert got.interval.high == pytest.approx(0.3 + math.hypot(a.high - 0.8, 0.5 - b.low))
+
+
+def test_two_published_numbers_with_unknown_counts() -> None:
+    known, unknown = Published(value=0.8, n_items=30, samples=4), Published(value=0.8, n_items=None, samples=None)
+    got = published_difference(unknown, known, alpha=0.05)
+    assert got.assumptions == ("first item count unknown: the other's 30 assumed", "first k unknown: counted as 1")
+    exact = published_difference(known, Published(value=0.8, n_items=None, samples=None, exact=True), alpha=0.05)
+    assert exact.interval.high - exact.interval.low < got.interval.high - got.interval.low
+    assert exact.se == pytest.approx(math.sqrt(0.16 / 120))
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"value": 79.8}, "percent"),
+        ({"value": NAN}, "nan"),
+        ({"n_items": 0}, "n_items must be at least 1"),
+        ({"samples": 0}, "samples must be at least 1"),
+        ({"n_items": None}, "how many items the first number"),
+    ],
+)
+def test_published_numbers_are_checked(change: dict[str, object], part: str) -> None:
+    given = {"value": 0.5, "n_items": 30, "samples": 1} | change
+    other = Published(value=0.5, n_items=None, samples=1)
+    with pytest.raises(UsageError, match=part):
+        published_difference(Published(**given), other, alpha=0.05)  # type: ignore[arg-type]

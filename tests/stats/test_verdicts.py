@@ -79,7 +79,8 @@ def test_agreeing_bounds_keep_the_outcome() -> None:
     got = judge(difference(-0.381, -0.303), difference(-0.39, -0.31), difference(-0.30, -0.25))
     assert got.outcome is Outcome.INFERIOR
     assert got.sentence == (
-        "m is behind o1 on aime by more than 2 points (difference -34.2 points, 90 % interval -38.1 to -30.3, margin 2)"
+        "m is behind o1 on aime by more than 2 points (difference -34.2 points, 90 % interval for "
+        "same items -38.1 to -30.3, margin 2)"
     )
     assert got.notes == ()
 

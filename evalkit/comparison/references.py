@@ -1,58 +1,16 @@
-"""A run against published numbers: protocol first, then the difference, then the verdict."""
+"""A run against published numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from evalkit import references
+from evalkit.comparison.results import Comparison, Declared
 from evalkit.mismatches import Items, protocol_mismatches
 from evalkit.stats import against_reference, not_comparable, verdict
 from evalkit.store import RunStore
 from evalkit.summary import summarize
-from evalkit.types import (
-    Difference,
-    Estimate,
-    Mismatch,
-    Reference,
-    Severity,
-    TaskEstimate,
-    TaskSpec,
-    Verdict,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """One task of a run against one reference model."""
-
-    task: str
-    title: str
-    model: str
-    """The reference's short name."""
-    estimate: TaskEstimate | None
-    reference: Reference | None
-    reference_se: float | None
-    """Sampling standard error assumed for the reference (fraction)."""
-    mismatches: tuple[Mismatch, ...]
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """Margin and alpha of a task; `None` keeps what the task declares."""
-
-    margin: float | None = None
-    alpha: float | None = None
-
-    def of(self, task: TaskSpec) -> tuple[float, float, list[str]]:
-        """(margin, alpha, notes); a margin chosen now, after the run, is said to be so."""
-        notes = []
-        if self.margin is not None and self.margin != task.margin:
-            notes.append(f"margin {self.margin:g} chosen after the run (declared: {task.margin:g})")
-        if self.alpha is not None and self.alpha != task.alpha:
-            notes.append(f"alpha {self.alpha:g} chosen after the run (declared: {task.alpha:g})")
-        return self.margin or task.margin, self.alpha or task.alpha, notes
+from evalkit.types import Difference, Estimate, Reference, Severity, TaskEstimate, TaskSpec
 
 
 def compare_task(
@@ -74,7 +32,7 @@ def compare_task(
     elif reference is None:
         result = not_comparable(_no_record(refs, model, task.name), margin=margin, alpha=alpha)
     else:
-        headline, bounds = _differences(estimate, reference, alpha)
+        headline, bounds = _differences(estimate, reference, alpha, declared.kind or "benchmark")
         if fatal:
             why = "; ".join(m.note for m in fatal)
             result = not_comparable(why, margin=margin, alpha=alpha, difference=headline)
@@ -130,13 +88,9 @@ def compare_store(
     ]
 
 
-def without_record(comparisons: Sequence[Comparison]) -> list[str]:
-    """Models that have no published record on any of the tasks: nothing to show row by row."""
-    known = {c.model for c in comparisons if c.reference is not None}
-    return list(dict.fromkeys(c.model for c in comparisons if c.model not in known))
-
-
-def _differences(estimate: TaskEstimate, reference: Reference, alpha: float) -> tuple[Difference, list[Difference]]:
+def _differences(
+    estimate: TaskEstimate, reference: Reference, alpha: float, kind: str
+) -> tuple[Difference, list[Difference]]:
     def against(ours: Estimate) -> Difference:
         return against_reference(
             ours,
@@ -144,6 +98,7 @@ def _differences(estimate: TaskEstimate, reference: Reference, alpha: float) -> 
             n_items=reference.n_items or reference.benchmark_items,
             samples=reference.samples,
             alpha=alpha,
+            kind=kind,
             exact=reference.exact,
         )
 
