@@ -10,14 +10,25 @@ from evalkit.stats.differences import against_reference, paired
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
 from evalkit.stats.intervals import clopper_pearson
 from evalkit.stats.metrics import avg_at_k, maj_at_k, pass_at_k
+from evalkit.stats.power import (
+    Design,
+    best_margin,
+    parity_margin,
+    pilot_share,
+    reference_arm,
+    samples_needed,
+    smallest_lead,
+)
 from evalkit.stats.task_estimates import task_estimate
 from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 
 __all__ = [
     "STATUSES",
+    "Design",
     "against_reference",
     "avg_at_k",
     "benchmark_error",
+    "best_margin",
     "clopper_pearson",
     "decide",
     "estimate",
@@ -26,8 +37,13 @@ __all__ = [
     "not_comparable",
     "on_all",
     "paired",
+    "parity_margin",
     "pass_at_k",
+    "pilot_share",
     "population_error",
+    "reference_arm",
+    "samples_needed",
+    "smallest_lead",
     "task_estimate",
     "verdict",
 ]
