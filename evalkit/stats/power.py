@@ -52,6 +52,7 @@ ANY_K = 1_000_000
 """So many samples an item leave nothing of the run's own noise."""
 
 _N_POINTS = 200
+"""Predicted scores; more of them where the power asks for a rarer one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +158,12 @@ def pilot_share(values: ArrayLike) -> float | None:
 
 def parity_margin(design: Design, k: int) -> float:
     """Smallest margin at which k samples an item show parity with the wanted power, if the true difference is 0."""
-    needed = [_margin_of(design, a, k) for a in _predicted_scores(design, k)]
-    return sorted(needed)[math.ceil(design.power * len(needed)) - 1]
+    scores = _predicted_scores(design, k)
+    n_missed = len(scores) - math.ceil(design.power * len(scores))
+    # the margin grows with the distance from q on either side, so the widest ones belong to the outermost scores
+    outermost = [*scores[: n_missed + 1].tolist(), *scores[-n_missed - 1 :].tolist()]
+    needed = {a: _margin_of(design, a, k) for a in set(outermost)}
+    return sorted((needed[a] for a in outermost), reverse=True)[n_missed]
 
 
 def best_margin(design: Design) -> float:
@@ -216,15 +221,16 @@ def samples_needed(design: Design, margin: float) -> int | None:
 
 
 def _predicted_scores(design: Design, k: int) -> Floats:
-    """Equally likely scores (`_N_POINTS`,) of a run whose model is as good as the reference really is."""
+    """Equally likely scores of a run whose model is as good as the reference really is."""
     from scipy.special import betaincinv
 
     q, sd = design.value, design.spread(design.value, k)
     if sd == 0:
-        return np.full(_N_POINTS, q)
+        return np.array([q])
     # one or two items can make both noises together greater than a score between 0 and 1 can show
     weight = max(q * (1 - q) / sd**2 - 1, 0.5)
-    at = (np.arange(_N_POINTS) + 0.5) / _N_POINTS
+    n_points = max(_N_POINTS, min(math.ceil(2 / (1 - design.power)), 100 * _N_POINTS))
+    at = (np.arange(n_points) + 0.5) / n_points
     scores: Floats = betaincinv(q * weight, (1 - q) * weight, at)
     n_samples = design.n_items * k
     return np.round(scores * n_samples) / n_samples
