@@ -16,6 +16,7 @@ from evalkit.errors import EvalkitError, nearest
 
 COMMANDS = {
     "run": ("evalkit.cli.run:run", "Run tasks on a model and grade the answers."),
+    "plan": ("evalkit.cli.plan:plan", "Say what a run could show, and what it would cost."),
     "quickstart": ("evalkit.cli.quickstart:quickstart", "Run the demonstration suite on the embedded model."),
     "compare": ("evalkit.cli.compare:compare", "Compare a run with other runs and published references."),
     "report": ("evalkit.cli.report:report", "Write a run's report as HTML."),

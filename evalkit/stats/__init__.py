@@ -14,6 +14,15 @@ from evalkit.stats.estimates import benchmark_error, estimate, population_error
 from evalkit.stats.intervals import clopper_pearson
 from evalkit.stats.macro import macro_average, macro_difference
 from evalkit.stats.metrics import avg_at_k, g_pass_at_k, maj_at_k, mg_pass_at_k, pass_at_k
+from evalkit.stats.power import (
+    Design,
+    best_margin,
+    parity_margin,
+    pilot_share,
+    reference_arm,
+    samples_needed,
+    smallest_lead,
+)
 from evalkit.stats.ranks import rank_intervals
 from evalkit.stats.readings import Readings, readings
 from evalkit.stats.sequential import decided_after, sequential_differences
@@ -25,6 +34,7 @@ from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 __all__ = [
     "STATUSES",
     "Aligned",
+    "Design",
     "ItemTable",
     "Metric",
     "MetricValue",
@@ -34,6 +44,7 @@ __all__ = [
     "allocation",
     "avg_at_k",
     "benchmark_error",
+    "best_margin",
     "bootstrap_interval",
     "bootstrap_means",
     "clopper_pearson",
@@ -52,13 +63,18 @@ __all__ = [
     "not_comparable",
     "on_all",
     "paired",
+    "parity_margin",
     "parse_metric",
     "pass_at_k",
+    "pilot_share",
     "population_error",
     "published_difference",
     "rank_intervals",
     "readings",
+    "reference_arm",
+    "samples_needed",
     "sequential_differences",
+    "smallest_lead",
     "suite_claim",
     "task_estimate",
     "usual_metrics",
