@@ -25,7 +25,7 @@ from evalkit.stats.power import (
 )
 from evalkit.stats.ranks import rank_intervals
 from evalkit.stats.readings import Readings, readings
-from evalkit.stats.sequential import decided_after, sequential_differences
+from evalkit.stats.sequential import decided_after, sequential_differences, sequential_estimate
 from evalkit.stats.suites import suite_claim
 from evalkit.stats.tables import Aligned, ItemTable, aligned, item_table
 from evalkit.stats.task_estimates import task_estimate
@@ -74,6 +74,7 @@ __all__ = [
     "reference_arm",
     "samples_needed",
     "sequential_differences",
+    "sequential_estimate",
     "smallest_lead",
     "suite_claim",
     "task_estimate",

@@ -69,7 +69,9 @@ def benchmark_error(values: ArrayLike, level: float = 0.95) -> ErrorBar:
     )
 
 
-def population_error(values: ArrayLike, clusters: Clusters | None = None, level: float = 0.95) -> ErrorBar:
+def population_error(
+    values: ArrayLike, clusters: Clusters | None = None, level: float = 0.95, value: float | None = None
+) -> ErrorBar:
     """Items are a sample too: how the mean moves over other questions like these.
 
         SE = sd(item means) / sqrt(n)                                                     without clusters
@@ -78,7 +80,8 @@ def population_error(values: ArrayLike, clusters: Clusters | None = None, level:
     Miller 2024, "Adding error bars to evals". It contains the sampling noise. Interval:
     `intervals.population_interval` with t quantiles of G - 1 degrees of freedom.
 
-    values: (n_items, k_max) in [0, 1], NaN where absent; clusters: n_items labels. One item or one cluster
+    values: (n_items, k_max) in [0, 1], NaN where absent; clusters: n_items labels; value: the estimate, where it is
+    not the mean of the item means. One item or one cluster
     says nothing about other questions: se 0.5 (the largest possible sd of a value in [0, 1]), interval [0,
     1]. Raises `UsageError` if no item has a value or the labels do not fit.
     """
@@ -88,7 +91,8 @@ def population_error(values: ArrayLike, clusters: Clusters | None = None, level:
     codes = cluster_codes(clusters, len(array))[present]
     codes = np.unique(codes, return_inverse=True)[1]
     means, counts = item_means(array[present])
-    n, g, value = len(means), int(codes.max()) + 1, float(means.mean())
+    n, g = len(means), int(codes.max()) + 1
+    value = float(means.mean()) if value is None else value
     method = "sd/sqrt(n)" if g == n else f"clustered by {g} clusters"
     if g == 1:
         what = "item" if n == 1 else "cluster"

@@ -10,6 +10,7 @@ The sequences only ever become narrower: what was shown stays shown.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +19,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evalkit.errors import UsageError
-from evalkit.stats.arrays import Floats
+from evalkit.stats.arrays import Clusters, Floats
 from evalkit.stats.betting import BETTING, Allocation, allocation, confidence_sequence
 from evalkit.stats.betting import Sequence as Track
 from evalkit.stats.differences import published_side
-from evalkit.stats.estimates import BENCHMARK
+from evalkit.stats.estimates import BENCHMARK, population_error
 from evalkit.stats.intervals import check_alpha
 from evalkit.stats.readings import Readings, readings
+from evalkit.stats.task_estimates import task_estimate
 from evalkit.stats.verdicts import check_margin, decide
-from evalkit.types import Difference, Interval, Outcome, Published
+from evalkit.types import Difference, ErrorBar, Estimate, Interval, Outcome, Published, TaskEstimate
 
 DECIDED = frozenset({Outcome.EQUIVALENT, Outcome.SUPERIOR, Outcome.INFERIOR})
 """Outcomes after which no further round is drawn. `non_inferior` may still become parity or a lead."""
@@ -91,6 +93,48 @@ def sequential_differences(
 
     arrays = [read.headline, read.as_wrong, read.excluded]
     return tuple(track(array) for array in arrays if not np.isnan(array).all())
+
+
+def sequential_estimate(
+    task: str,
+    values: ArrayLike,
+    statuses: ArrayLike,
+    *,
+    clusters: Clusters | None = None,
+    max_rounds: int,
+    samples_owed: int = 0,
+    level: float = 0.95,
+) -> TaskEstimate:
+    """What `task_estimate` gives, for a run that was looked at after every round and may have ended early.
+
+    The error bar `benchmark` is the confidence sequence after the last round; `value` is what it belongs to, which
+    weighs items that were asked more rarely. Without secondary metrics, which need the same k for all items. Raises
+    `UsageError` as `task_estimate` does, or for more rounds than `max_rounds`.
+    """
+    usual = task_estimate(task, values, statuses, clusters=clusters, samples_owed=samples_owed, level=level)
+    read = readings(values, statuses, task)
+    allotted = allocation(read.headline, max_rounds)
+
+    def looked_at(found: Estimate, array: Floats) -> Estimate:
+        track = confidence_sequence(array, alpha=(1 - level) / 2, max_rounds=max_rounds, allotted=allotted)
+        value, low, high = float(track.value[-1]), float(track.low[-1]), float(track.high[-1])
+        bar = ErrorBar(
+            kind=BENCHMARK,
+            se=float(track.se[-1]),
+            interval=Interval(low=low, high=high, level=level, method=BETTING),
+            method=BETTING,
+            note="holds however often the run was looked at, and whenever it ended",
+        )
+        population = population_error(array, clusters, level, value)
+        return dataclasses.replace(found, value=value, benchmark=bar, population=population)
+
+    return dataclasses.replace(
+        usual,
+        headline=looked_at(usual.headline, read.headline),
+        as_wrong=looked_at(usual.as_wrong, read.as_wrong),
+        excluded=looked_at(usual.excluded, read.excluded) if usual.excluded else None,
+        secondary={},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

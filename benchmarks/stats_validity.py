@@ -1,0 +1,276 @@
+"""Do the error bars and verdicts of `evalkit.stats` keep their promises? A simulation over a grid of benchmarks.
+
+    python benchmarks/stats_validity.py [--replicates 1000] [--sequential 300] > stats_validity.json
+    python benchmarks/stats_validity.py --plot stats_validity.json docs/statistics.svg
+
+The grid: 30, 198, 500 or 1,319 items (AIME, GPQA Diamond, MATH-500, GSM8K) x 1, 4, 16 or 64 samples x a mean
+chance of a right answer of 5, 30, 50, 80 or 97 % x how it is spread over items: equal, U-shaped (Beta with a + b =
+0.6: most items nearly always or nearly never right) or bell-shaped (a + b = 10). In each replicate items are drawn,
+then the samples of two models that differ by a known amount.
+
+For each cell: how often the 95 % intervals cover the truth (`same items`: the mean chance of the items drawn; `new items`:
+the mean of the distribution), their width beside that of an oracle who knows the true variance, how often a verdict
+claims parity although the true difference is the margin, and a lead although there is none. For k = 64 also
+verdicts that are looked at after every round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import betaincinv
+from support import about
+
+from evalkit import stats
+from evalkit.types import Difference, Outcome, Published
+
+ITEMS, SAMPLES = (30, 198, 500, 1319), (1, 4, 16, 64)
+MEANS = (0.05, 0.3, 0.5, 0.8, 0.97)
+SPREADS = {"equal": None, "U": 0.6, "bell": 10.0}
+ALPHA, Z, ROUNDS = 0.05, 1.959964, 64
+FIXED_POWER_90 = 1.644854 + 1.281552
+"""True lead, in standard errors of 64 rounds, that a usual test at alpha finds with 90 % power."""
+PARITY_POWER_90 = 2 * 1.644854
+"""Margin in the same unit at which two one-sided tests show parity of equal models with 90 % power."""
+HALF_WIDTH = 0.1
+"""The two models differ by so much, where the margin is to be false; the margin is set to it."""
+
+Floats = np.ndarray
+
+
+def chances(quantiles: Floats, mean: float, spread: float | None) -> Floats:
+    """Chance of a right answer of each item: the same quantile of difficulty for every model."""
+    if spread is None:
+        return np.full(len(quantiles), mean)
+    return betaincinv(spread * mean, spread * (1 - mean), quantiles)
+
+
+def answers(rng: np.random.Generator, chance: Floats, k: int) -> Floats:
+    return (rng.random((len(chance), k)) < chance[:, None]).astype(np.float64)
+
+
+def fixed_cell(n: int, k: int, mean: float, spread: str, replicates: int) -> dict[str, Any]:
+    """Intervals and verdicts of one cell, number of samples fixed beforehand."""
+    rng = np.random.default_rng([n, k, round(1000 * mean), len(spread)])
+    other = mean + (HALF_WIDTH if mean < 0.5 else -HALF_WIDTH)
+    rows = []
+    for _ in range(replicates):
+        quantiles = rng.random(n)
+        p, q = chances(quantiles, mean, SPREADS[spread]), chances(quantiles, other, SPREADS[spread])
+        a, twin, b = answers(rng, p, k), answers(rng, p, k), answers(rng, q, k)
+        found = stats.estimate(a)
+        bar, wide = found.benchmark.interval, found.population.interval
+        truth = float(p.mean())
+        within = float((p * (1 - p)).mean()) / (n * k)
+        row = {
+            "covered_same": bar.low <= truth <= bar.high,
+            "covered_new": wide.low <= mean <= wide.high,
+            "width_same": (bar.high - bar.low) / (2 * Z * math.sqrt(within)) if within > 0 else math.nan,
+            "width_new": wide.high - wide.low,
+        }
+        for name, margin, difference in against(found, a, b, k, abs(truth - float(q.mean())), abs(mean - other)):
+            row[f"false_parity_{name}"] = margin > 1e-6 and says(difference, margin, Outcome.EQUIVALENT)
+        for name, _, difference in against(found, a, twin, k, HALF_WIDTH, HALF_WIDTH):
+            row[f"false_lead_{name}"] = difference.interval.low > 0
+        rows.append(row)
+    result = {key: float(np.nanmean([row[key] for row in rows])) for key in rows[0]}
+    between = float(np.var(chances(np.linspace(0.0005, 0.9995, 1000), mean, SPREADS[spread])))
+    inner = (mean * (1 - mean) - between) / k
+    result["width_new"] /= 2 * Z * math.sqrt((between + inner) / n)
+    return {"n": n, "k": k, "mean": mean, "spread": spread} | result
+
+
+def against(found: Any, a: Floats, b: Floats, k: int, same: float, new: float) -> list[tuple[str, float, Difference]]:
+    """(name, true difference, difference found): the second model as a published number, and paired by item."""
+    n, value = len(b), float(b.mean())
+    published = stats.against_reference(found, value=value, n_items=n, samples=k, alpha=ALPHA)
+    return [
+        ("published", same, published),
+        ("paired_same", same, stats.paired(a, b, alpha=ALPHA, kind="benchmark")),
+        ("paired_new", new, stats.paired(a, b, alpha=ALPHA, kind="population")),
+    ]
+
+
+def says(difference: Difference, margin: float, outcome: Outcome) -> bool:
+    return stats.decide(difference, margin=margin, alpha=ALPHA)[0] is outcome
+
+
+def sequential_cell(n: int, mean: float, spread: str, replicates: int) -> dict[str, Any]:
+    """Verdicts looked at after each of 64 rounds, against an exact number and one with the noise of n k samples."""
+    rng = np.random.default_rng([n, round(1000 * mean), len(spread)])
+    rows = []
+    for _ in range(replicates):
+        p = chances(rng.random(n), mean, SPREADS[spread])
+        truth = float(p.mean())
+        unit = math.sqrt(float((p * (1 - p)).mean()) / (n * ROUNDS))
+        values = answers(rng, p, ROUNDS)
+        allotted = stats.allocation(values, ROUNDS)
+        used = np.cumsum(allotted.asked[:, :ROUNDS].sum(axis=0)) / (n * ROUNDS)
+        ours = stats.confidence_sequence(values, alpha=ALPHA, max_rounds=ROUNDS, allotted=allotted)
+        low, high = ours.low - truth, ours.high - truth
+        row: dict[str, float] = {
+            "wrong_low": (low > 0).any(),
+            "wrong_high": (high < 0).any(),
+            "bias": (float(ours.value[-1]) - truth) / unit,
+        }
+        margin = PARITY_POWER_90 * unit
+        looks = {
+            "lead": low > -FIXED_POWER_90 * unit,
+            "parity": (low > -margin) & (high < margin),
+            "equal_2x": (low > -2 * margin) & (high < 2 * margin),
+            "beyond_2x": low > -4 * margin,
+        }
+        for name, hit in looks.items():
+            row[f"{name}_power"] = hit.any()
+            row[f"{name}_used"] = used[hit.argmax()] if hit.any() else used[-1]
+        row |= noisy_reference(rng, p, values, allotted, min(0.2, 8 * unit * math.sqrt(2)))
+        rows.append(row)
+    return {"n": n, "mean": mean, "spread": spread} | {key: float(np.mean([r[key] for r in rows])) for key in rows[0]}
+
+
+def noisy_reference(
+    rng: np.random.Generator, p: Floats, values: Floats, allotted: Any, margin: float
+) -> dict[str, float]:
+    """False claims, at any round, against a published number whose true value is ours, or the margin away."""
+    n = len(p)
+    codes = np.full(values.shape, stats.STATUSES.index("scored"), dtype=np.int8)
+    read = stats.readings(values, codes, "simulated")
+    result = {}
+    for name, shift in (("false_lead_noisy", 0.0), ("false_parity_noisy", margin if p.mean() < 0.5 else -margin)):
+        true = float(p.mean()) + shift
+        value = rng.binomial(n * ROUNDS, min(max(true, 0.0), 1.0)) / (n * ROUNDS)
+        number = Published(value=value, n_items=n, samples=ROUNDS)
+        track = stats.sequential_differences(read, allotted, number, margin=margin, alpha=ALPHA, max_rounds=ROUNDS)[0]
+        if shift == 0:
+            result[name] = float(any(d.interval.low > 0 for d in track))
+        else:
+            result[name] = float(any(says(d, margin, Outcome.EQUIVALENT) for d in track))
+    return result
+
+
+def summary(
+    fixed: list[dict[str, Any]], sequential: list[dict[str, Any]], replicates: int, looks: int
+) -> dict[str, Any]:
+    """The worst cells and the means; `error` is the Monte Carlo standard error of a rate of 5 %."""
+
+    def worst(cells: list[dict[str, Any]], key: str, pick: Any) -> dict[str, Any]:
+        cell = pick(cells, key=lambda c: c[key])
+        return {
+            key: round(cell[key], 4),
+            "at": {name: cell[name] for name in ("n", "k", "mean", "spread") if name in cell},
+        }
+
+    wide = [c for c in fixed if c["k"] >= 16 and 0.2 <= c["mean"] <= 0.8]
+    found = {f"lowest {key}": worst(fixed, key, min) for key in ("covered_same", "covered_new")}
+    found |= {f"widest {key}, k >= 16, mean 0.2 to 0.8": worst(wide, key, max) for key in ("width_same", "width_new")}
+    found |= {f"highest {key}": worst(fixed, key, max) for key in fixed[0] if key.startswith("false")}
+    rates = [key for key in sequential[0] if key.startswith(("wrong", "false"))]
+    found |= {f"highest {key}, after every round": worst(sequential, key, max) for key in rates}
+    found["share of samples used, mean over cells"] = {
+        key: round(float(np.mean([c[key] for c in sequential])), 4) for key in sequential[0] if key.endswith("_used")
+    }
+    found["power, mean over cells"] = {
+        key: round(float(np.mean([c[key] for c in sequential])), 4) for key in sequential[0] if key.endswith("_power")
+    }
+    found["error"] = {"fixed": math.sqrt(0.05 * 0.95 / replicates), "sequential": math.sqrt(0.05 * 0.95 / looks)}
+    return found
+
+
+def plot(source: Path, target: Path) -> None:
+    """Four panels: coverage, widths, false verdicts, samples used."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
+    data = json.loads(source.read_text())
+    fixed, looked = data["fixed"], data["sequential"]
+    figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), constrained_layout=True)
+    colours = {"equal": "#1b6ca8", "U": "#c1440e", "bell": "#4a8f3c"}
+
+    def points(axis: Any, cells: list[dict[str, Any]], key: str, marker: str, by: str) -> None:
+        for spread, colour in colours.items():
+            chosen = [c for c in cells if c["spread"] == spread]
+            places = [
+                sorted({c[by] for c in cells}).index(c[by]) + 0.22 * (list(colours).index(spread) - 1) for c in chosen
+            ]
+            axis.plot(places, [c[key] for c in chosen], marker, color=colour, alpha=0.6, markersize=4)
+        axis.set_xticks(range(len({c[by] for c in cells})), [f"{by} = {v:,}" for v in sorted({c[by] for c in cells})])
+
+    top = axes[0][0]
+    points(top, fixed, "covered_same", "o", "k")
+    points(top, fixed, "covered_new", "x", "k")
+    top.axhline(0.95, color="black", linewidth=0.8)
+    top.axhline(0.935, color="grey", linewidth=0.8, linestyle="--")
+    top.set_title("Coverage of the 95 % intervals (o same items, x new items)")
+    width = axes[0][1]
+    wide = [c for c in fixed if c["k"] >= 16 and 0.2 <= c["mean"] <= 0.8]
+    points(width, wide, "width_same", "o", "n")
+    points(width, wide, "width_new", "x", "n")
+    width.axhline(1.3, color="grey", linewidth=0.8, linestyle="--")
+    width.set_title("Width beside an oracle's, k >= 16, mean 0.3 to 0.8")
+    false = axes[1][0]
+    for key, marker in (
+        ("false_parity_published", "o"),
+        ("false_parity_paired_new", "x"),
+        ("false_lead_published", "+"),
+    ):
+        points(false, fixed, key, marker, "n")
+    false.axhline(0.05, color="black", linewidth=0.8)
+    false.set_title("False parity (o published, x paired), false lead (+)")
+    used = axes[1][1]
+    for key, marker in (("lead_used", "o"), ("equal_2x_used", "x")):
+        points(used, looked, key, marker, "n")
+    used.axhline(0.6, color="black", linewidth=0.8)
+    used.axhline(1 / 3, color="grey", linewidth=0.8, linestyle="--")
+    used.set_title("Share of 64 rounds used (o lead at 90 % power, x equal, margin x 2)")
+    for spread, colour in colours.items():
+        used.plot([], [], "s", color=colour, label=f"difficulty: {spread}")
+    used.legend(fontsize=8)
+    figure.savefig(target, metadata={"Date": None})
+
+
+def _fixed(job: tuple[Any, ...]) -> dict[str, Any]:
+    return fixed_cell(*job)
+
+
+def _sequential(job: tuple[Any, ...]) -> dict[str, Any]:
+    return sequential_cell(*job)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=1000)
+    parser.add_argument("--sequential", type=int, default=300)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--plot", nargs=2, type=Path, metavar=("JSON", "SVG"))
+    options = parser.parse_args()
+    if options.plot:
+        return plot(*options.plot)
+    grid = [(n, mean, spread) for n in ITEMS for mean in MEANS for spread in SPREADS]
+    cells = [(n, k, mean, spread, options.replicates) for n, mean, spread in grid for k in SAMPLES]
+    with multiprocessing.Pool(options.jobs) as pool:
+        fixed = pool.map(_fixed, cells, chunksize=1)
+        sequential = pool.map(_sequential, [(*cell, options.sequential) for cell in grid], chunksize=1)
+    json.dump(
+        {
+            "about": about("stats_validity"),
+            "replicates": {"fixed": options.replicates, "sequential": options.sequential},
+            "summary": summary(fixed, sequential, options.replicates, options.sequential),
+            "fixed": [{k: round(v, 4) if isinstance(v, float) else v for k, v in c.items()} for c in fixed],
+            "sequential": [{k: round(v, 4) if isinstance(v, float) else v for k, v in c.items()} for c in sequential],
+        },
+        sys.stdout,
+        indent=1,
+    )
+
+
+if __name__ == "__main__":
+    main()
