@@ -42,13 +42,21 @@ class Lab:
         self.n_runs = 0
 
     def task(
-        self, name: str, n: int = 40, *, margin: float = 0.05, clusters: int = 0, ids: str = "", shift: int = 0
+        self,
+        name: str,
+        n: int = 40,
+        *,
+        margin: float = 0.05,
+        clusters: int = 0,
+        ids: str = "",
+        shift: int = 0,
+        turned: bool = False,
     ) -> Path:
         """A task file; item i has the answer i + shift, and belongs to one of `clusters` if there are any."""
         groups = clusters or 1
         rows = [
             {"id": f"{ids}{i}", "problem": f"Item {i} of {name}.", "answer": str(i + shift), "group": i % groups}
-            for i in range(n)
+            for i in (reversed(range(n)) if turned else range(n))
         ]
         Path("data", name).mkdir(parents=True, exist_ok=True)
         Path("data", name, "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -58,8 +66,8 @@ class Lab:
         path.write_text(text)
         return path
 
-    def run(self, right: Right, *options: object, model: str = "mine", shift: int = 0) -> Path:
-        """A run; every answer is worded differently, so that no two count as copies."""
+    def run(self, right: Right, *options: object, model: str = "mine", copies: bool = False, fails: int = 0) -> Path:
+        """A run; unless they are `copies`, answers are worded differently. The first `fails` items get no answer."""
         seen: Counter[tuple[str, int]] = Counter()
 
         def script(body: dict[str, Any]) -> Reply:
@@ -70,14 +78,17 @@ class Lab:
             seen[name, i] += 1
             if verdict is None:
                 return Reply(content="No idea.")
-            return Reply(content=rf"Try {sum(seen.values())}. \boxed{{{i + shift if verdict else 9999}}}")
+            if i < fails:
+                return Reply(status=400)
+            remark = "" if copies else f"Try {sum(seen.values())}. "
+            return Reply(content=rf"{remark}\boxed{{{i if verdict else 9999}}}")
 
         self.n_runs += 1
         out = Path(f"run{self.n_runs}")
         with Endpoint(script, model=model) as endpoint:
             where = ["--model", f"openai:{model}", "--base-url", endpoint.url, "--data-dir", "data", "--out", out]
             result = self.cli("run", *options, *where, "--quiet")
-        assert result.code == 0, result.err
+        assert result.code == (3 if fails else 0), result.err
         return out if (out / "run.json").exists() else next(out.iterdir())
 
     def compare(self, *args: object) -> dict[str, Any]:
@@ -219,6 +230,34 @@ def test_the_margin_is_the_first_runs(lab: Lab) -> None:
     (c,) = lab.compare(ours, theirs)["comparisons"]
     assert c["verdict"]["margin"] == 0.05 and not c["verdict"]["informal"]
     assert c["verdict"]["notes"] == ["the other run declared a margin of 0.1, this one 0.05"]
+
+
+def test_items_are_paired_by_id_not_by_place(lab: Lab) -> None:
+    ours = lab.run(first(20), lab.task("sums"))
+    theirs = lab.run(first(20), lab.task("sums", turned=True), "--samples", 2)
+    (c,) = lab.compare(ours, theirs)["comparisons"]
+    assert (c["verdict"]["difference"]["value"], c["verdict"]["difference"]["se"]) == (0, 0)
+    assert not c["verdict"]["informal"]
+
+
+def test_items_without_a_value_on_one_side_are_left_out_and_counted(lab: Lab) -> None:
+    task = lab.task("sums")
+    ours, theirs = lab.run(first(40), task), lab.run(first(4), task, model="theirs", fails=4)
+    (c,) = lab.compare(ours, theirs)["comparisons"]
+    assert c["verdict"]["difference"]["assumptions"] == ["4 items without a value on both sides left out"]
+    assert c["verdict"]["difference"]["value"] == 1 and c["verdict"]["outcome"] == "superior"
+    assert c["estimate"]["headline"]["n_items"] == c["other"]["headline"]["n_items"] == 36
+    assert "4 items without a value on both sides left out" in lab.cli("compare", ours, theirs).out
+
+
+def test_copies_of_one_answer_are_one_sample(lab: Lab) -> None:
+    task = lab.task("sums")
+    base = lab.run(first(20), task, model="theirs")
+    found = [
+        lab.compare(lab.run(first(30), task, "--samples", k, copies=True), base, "--kind", "benchmark") for k in (1, 16)
+    ]
+    once, often = (f["comparisons"][0]["verdict"]["difference"]["interval"] for f in found)
+    assert once == often
 
 
 def test_a_run_is_not_compared_with_itself(lab: Lab) -> None:

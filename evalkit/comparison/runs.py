@@ -16,6 +16,9 @@ from evalkit.store import RunStore
 from evalkit.tasks.protocol import prompt_digest
 from evalkit.types import Difference, Mismatch, Reference, Severity, TaskEstimate, TaskSpec, Verdict
 
+_STARTED = len("20250131-235959")
+"""The part of a run's id that says when it was made: enough to tell runs of one model apart, mostly."""
+
 
 def compare_runs(store: RunStore, others: Sequence[RunStore], declared: Declared | None = None) -> list[Comparison]:
     """Every task of a run against every other run, paired by item.
@@ -24,11 +27,15 @@ def compare_runs(store: RunStore, others: Sequence[RunStore], declared: Declared
     """
     if any(other.folder.resolve() == store.folder.resolve() for other in others):
         raise UsageError(f"{store.folder} would be compared with itself: name another run directory")
-    names = [side.record.spec.model.name for side in (store, *others)]
+    sides = (store, *others)
+    names = [side.record.spec.model.name for side in sides]
+    started = [side.record.id[:_STARTED] for side in sides]
     ours = run_scores(store)
     found = []
     for other, name in zip(others, names[1:], strict=True):
-        label = name if names.count(name) == 1 else f"{name} (run {other.record.id})"
+        when = other.record.id[:_STARTED]
+        run = when if started.count(when) == 1 else other.record.id
+        label = name if names.count(name) == 1 else f"{name} (run {run})"
         theirs, specs = run_scores(other), {task.name: task for task in other.record.spec.tasks}
         for task in store.record.spec.tasks:
             pair = _Pair(store, other, task, specs.get(task.name), label, declared or Declared())
