@@ -10,6 +10,7 @@ from evalkit.stats.differences import against_reference, paired
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
 from evalkit.stats.intervals import clopper_pearson
 from evalkit.stats.metrics import avg_at_k, maj_at_k, pass_at_k
+from evalkit.stats.sequential import decided_after
 from evalkit.stats.task_estimates import task_estimate
 from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 
@@ -20,6 +21,7 @@ __all__ = [
     "benchmark_error",
     "clopper_pearson",
     "decide",
+    "decided_after",
     "estimate",
     "holm",
     "maj_at_k",

@@ -10,7 +10,7 @@ from evalkit.types.event import Event, EventKind
 from evalkit.types.json import Json
 from evalkit.types.leaderboard import Board, BoardTask, Cell, Leaderboard, LeaderboardRow
 from evalkit.types.reference import Mismatch, Reference, Severity
-from evalkit.types.run import RunRecord, RunSpec
+from evalkit.types.run import Rounds, RunRecord, RunSpec
 from evalkit.types.sample import Failure, Generation, Request, Sample, Score, Status, Usage
 from evalkit.types.statistics import (
     OUTCOME_LABELS,
@@ -19,6 +19,7 @@ from evalkit.types.statistics import (
     Estimate,
     Interval,
     Outcome,
+    Published,
     TaskEstimate,
     Verdict,
 )
@@ -65,8 +66,10 @@ __all__ = [
     "Outcome",
     "Prices",
     "Prompt",
+    "Published",
     "Reference",
     "Request",
+    "Rounds",
     "RunRecord",
     "RunSpec",
     "Sample",

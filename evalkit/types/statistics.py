@@ -117,3 +117,16 @@ class Verdict:
     sentence: str
     informal: bool = False
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A published accuracy as statistics see it."""
+
+    value: float
+    """Fraction."""
+    n_items: int | None
+    samples: int | None
+    """None if it is not stated."""
+    exact: bool = False
+    """Without any noise."""
