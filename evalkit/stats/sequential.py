@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from evalkit.stats.arrays import STATUSES
 from evalkit.types import Published, Status
@@ -30,7 +30,7 @@ def decided_after(
             continue
         count = kept.sum()
         p = (np.nansum(np.where(kept, marks[:, :n], 0)) + 2) / (count + 4)
-        z = stats.norm.isf(alpha / max_rounds)
+        z = NormalDist().inv_cdf(1 - alpha / max_rounds)
         if all(_decided(p, p * (1 - p) / count, n_items, r, margin, z) for r in references):
             return n
     return None
