@@ -67,13 +67,18 @@ def make(folder: Path, n_samples: int) -> float:
 def resume(run: Path) -> None:
     """Find the first sample that is owed, as `evalkit run --resume` does; prints JSON."""
     wall, cpu = time.perf_counter(), time.process_time()
-    from evalkit.runner import owed, progress_of, request_for
+    from evalkit.agenda import Agenda, progress_of
+    from evalkit.runner import request_for
     from evalkit.store import RunStore
 
     imported = time.perf_counter()
     with RunStore.open(run, writer=True) as store:
         planned, finished = progress_of(store)
-        request = request_for(next(owed(store)), seed=1)
+        agenda = Agenda(store)
+        agenda.begin()
+        work = agenda.next()
+        assert work is not None
+        request = request_for(work, seed=1)
         found = {
             "wall_s": time.perf_counter() - wall,
             "of_which_imports_s": imported - wall,

@@ -16,7 +16,8 @@ from evalkit.budget import Budget, Spending
 from evalkit.clients.build import build
 from evalkit.errors import EvalkitError
 from evalkit.protocols import Client
-from evalkit.runner import Observer, SilentObserver, execute
+from evalkit.runner import INTERRUPTED, Observer, SilentObserver, execute
+from evalkit.stopping import UntilDecided
 from evalkit.store import ResponseCache, RunStore
 from evalkit.types import Event, EventKind, Generation, Score
 
@@ -53,6 +54,8 @@ def run_to_end(
     from evalkit.summary import summarize  # here, since numpy would hold up the first request
 
     summary = summarize(store)
+    if store.record.spec.until_decided and reason != INTERRUPTED and not summary.samples_owed:
+        reason = None  # the last answers under way when a budget was reached decided it
     store.write_json("summary.json", summary)
     log(store, "complete" if reason is None else f"stopped: {reason}")
     return summary, reason
@@ -66,7 +69,8 @@ async def _with_signals(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        return await execute(store, client, observer, stop, budget, cache)
+        rule = UntilDecided(store) if store.record.spec.until_decided else None
+        return await execute(store, client, observer, stop, budget, cache, rule)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -28,6 +28,9 @@ class Overrides:
     """Protocol settings given on the command line; None keeps the task's."""
 
     samples: int | None = None
+    margin: float | None = None
+    """Parity margin (fraction)."""
+    alpha: float | None = None
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
@@ -52,7 +55,13 @@ class Overrides:
             extra={**task.sampling.extra, **self.extra},
             **{k: v for k, v in given.items() if v is not None or k in self.omit},
         )
-        return dataclasses.replace(task, sampling=sampling, samples=self.samples or task.samples)
+        return dataclasses.replace(
+            task,
+            sampling=sampling,
+            samples=self.samples or task.samples,
+            margin=self.margin or task.margin,
+            alpha=self.alpha or task.alpha,
+        )
 
 
 def board_task(task: TaskSpec, entry: BoardTask) -> TaskSpec:
@@ -98,9 +107,15 @@ def create_run(
 def extend_run(store: RunStore, loader: ItemLoader, *, samples: int | None, limit: int | None) -> None:
     """Ask for more samples of each item, or for more items; what is stored stays.
 
-    Raises `UsageError` if that would be less than before, or if the data are no longer those of the run.
+    Raises `UsageError` if that would be less than before, if the data are no longer those of the run, or for a run that
+    ends when it is decided.
     """
     record = store.record
+    if record.spec.until_decided:
+        raise UsageError(
+            "--extend: this run ends when it is decided, and its error rates hold for the items and the most rounds "
+            "that it declared; start a new run for more"
+        )
     tasks = tuple(dataclasses.replace(t, samples=samples or t.samples) for t in record.spec.tasks)
     fewer = [t.name for t, before in zip(tasks, record.spec.tasks, strict=True) if t.samples < before.samples]
     if fewer or (limit is not None and limit < (record.spec.limit or max(record.n_items.values()))):

@@ -77,6 +77,17 @@ class Explains(Protocol):
         """(step, outcome) of everything that was tried, in order; `bare` if the text is the answer and nothing else."""
 
 
+class StoppingRule(Protocol):
+    """Says when a task needs no further round."""
+
+    def wanted(self, task: str, n_complete: int) -> int:
+        """How many rounds of a task are wanted, now that its first `n_complete` rounds are complete and graded.
+
+        Its most rounds as long as it is undecided, else the number of rounds after which it was decided. Called from
+        another thread than the runner's, at most once for each number of rounds.
+        """
+
+
 class ItemSource(Protocol):
     """Gives the rows of a dataset."""
 

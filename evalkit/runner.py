@@ -1,31 +1,29 @@
 """plan -> generate -> score: fills a run directory. Knows no provider and no benchmark.
 
-Samples are issued round by round (sample 0 of every item first), so that an interrupted run is a smaller run and not a
-run of some items only. A generation is stored before it is graded; grading never holds up requests. How many requests
-are in flight is the client's to say, at every moment.
+Which sample is next is the agenda's to say. A generation is stored before it is graded; grading never holds up
+requests, but for those that a stopping rule has not asked for yet. How many requests are in flight is the client's to
+say, at every moment.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
-from collections.abc import Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
 
+from evalkit.agenda import Agenda, Work, progress_of
 from evalkit.budget import Budget, Spending
 from evalkit.codec import digest
 from evalkit.errors import EndpointError
-from evalkit.protocols import Client, Scorer
+from evalkit.protocols import Client, Scorer, StoppingRule
 from evalkit.registry import build_scorers
 from evalkit.scoring.errata import correcting
-from evalkit.store import Key, ResponseCache, RunStore
-from evalkit.types import Event, EventKind, Generation, Item, ModelSpec, Request, Score, TaskSpec
+from evalkit.store import ResponseCache, RunStore
+from evalkit.types import Event, EventKind, Generation, ModelSpec, Request, Rounds, Score, TaskSpec
 
 _GRADERS = 4
 _GRADING_QUEUE = 1024
-_CACHED_ITEMS = 4096
 _TICK_S = 0.5
 _LAST_GRADES_S = 1.0
 """How long grading may go on after the user asked to stop."""
@@ -65,40 +63,6 @@ class SilentObserver:
         """Ignored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One sample that is owed."""
-
-    task: TaskSpec
-    position: int
-    item: Item
-    sample: int
-
-    @property
-    def key(self) -> Key:
-        return self.task.name, self.position, self.sample
-
-
-def owed(store: RunStore) -> Iterator[Work]:
-    """Samples of the plan without a finished generation, round by round; read as they are asked for."""
-    tasks = store.record.spec.tasks
-    item_at = functools.lru_cache(maxsize=_CACHED_ITEMS)(store.item)
-    finished = {task.name: store.n_finished(task.name) for task in tasks}
-    for sample in range(max(task.samples for task in tasks)):
-        for task in tasks:
-            if sample >= task.samples or finished[task.name].get(sample, 0) == store.n_items(task.name):
-                continue
-            for position in store.missing(task.name, sample):
-                yield Work(task, position, item_at(task.name, position), sample)
-
-
-def progress_of(store: RunStore) -> tuple[int, int]:
-    """(samples of the whole plan, those of them that are finished)."""
-    tasks = store.record.spec.tasks
-    planned = sum(task.samples * store.n_items(task.name) for task in tasks)
-    return planned, sum(sum(store.n_finished(task.name).values()) for task in tasks)
-
-
 async def execute(
     store: RunStore,
     client: Client,
@@ -106,8 +70,11 @@ async def execute(
     stop: asyncio.Event,
     budget: Budget | None = None,
     cache: ResponseCache | None = None,
+    rule: StoppingRule | None = None,
 ) -> str | None:
     """Generate and grade everything owed; None if all is done, else why it ended before.
+
+    With a `rule`, rounds of a task that it does not want are not owed.
 
     Raises `AuthError` or `EndpointError` when no further request can succeed; what is stored stays stored.
     """
@@ -115,9 +82,9 @@ async def execute(
     spending = Spending(budget or Budget(), store.record.spec.model.endpoint.prices, store.spent())
     observer.started(planned, finished, spending)
     spec = store.record.spec
-    job = _Job(store, client, correcting(build_scorers(spec), spec.tasks), observer, spending, cache)
+    job = _Job(store, client, correcting(build_scorers(spec), spec.tasks), observer, spending, cache, rule)
     try:
-        return await job.run(planned - finished, stop)
+        return await job.run(stop)
     finally:
         await client.close()
         for scorer in job.scorers.values():
@@ -136,6 +103,7 @@ class _Job:
         observer: Observer,
         spending: Spending,
         cache: ResponseCache | None,
+        rule: StoppingRule | None,
     ) -> None:
         self.store = store
         self.client = client
@@ -143,31 +111,33 @@ class _Job:
         self.observer = observer
         self.spending = spending
         self.cache = cache
+        self.rule = rule
         self._to_grade: asyncio.Queue[tuple[Work, Generation, bool]] = asyncio.Queue(_GRADING_QUEUE)
         self._requesters: set[asyncio.Task[None]] = set()
         self._others: set[asyncio.Task[Any]] = set()
-        self._pending = owed(store)
-        self._n_left = 0
+        self._agenda = Agenda(store, gated=rule is not None)
+        self._looking: set[str] = set()
         self._reason: str | None = None
         self._refused: EndpointError | None = None
         """Why no further request can succeed; what is under way is still waited for, since it may be answered."""
         self._identity = client.identity() if cache is not None else None
         self._opening = asyncio.Lock()
         self._is_open = False
+        self._is_asking = False
         self._most_tokens = max(t.sampling.most_tokens for t in store.record.spec.tasks)
         loop = asyncio.get_running_loop()
         self._fault: asyncio.Future[None] = loop.create_future()
         self._no_more: asyncio.Future[None] = loop.create_future()
         """Set when no request is in flight and none will be sent."""
 
-    async def run(self, n_pending: int, stop: asyncio.Event) -> str | None:
-        """Grade what an interrupted run left, then ask for what is pending and grade it; None if all was done."""
+    async def run(self, stop: asyncio.Event) -> str | None:
+        """Grade what an interrupted run left, then ask for what is owed and grade it; None if all was done."""
         for work in (*(self._grade() for _ in range(_GRADERS)), self._tick()):
             self._others.add(self._start(work))
         stopped = self._start(stop.wait())
         self._others.add(stopped)
         try:
-            for phase in (self._grade_leftovers, functools.partial(self._ask, n_pending), self._to_grade.join):
+            for phase in (self._grade_leftovers, self._ask, self._to_grade.join):
                 if not await self._unless(stopped, phase()):
                     self._reason = INTERRUPTED
                     await self._cancel(self._requesters)
@@ -199,14 +169,18 @@ class _Job:
                 work = Work(task, position, self.store.item(task.name, position), sample)
                 await self._to_grade.put((work, self.store.generation(work.key), False))
 
-    async def _ask(self, n_pending: int) -> None:
-        if n_pending and self._reason is None:
+    async def _ask(self) -> None:
+        self._agenda.begin()
+        if self.rule is not None:  # which looks at all that is stored
+            await self._to_grade.join()
+            await asyncio.gather(*(self._look(self.rule, task) for task in self.store.record.spec.tasks))
+        if self._agenda.n_left and self._reason is None:
             self._reason = self.spending.reached(0)
-        if n_pending and self._reason is None:
+        if self._agenda.n_left and self._reason is None:
             if self.cache is None:  # else at the first request that it does not know
                 await self._open()
-            self._n_left = n_pending
-            self._staff()
+            self._is_asking = True
+            self._go_on()
             await self._no_more
             await self._cancel(self._requesters)
 
@@ -219,8 +193,18 @@ class _Job:
 
     def _staff(self) -> None:
         """As many requesters as the client has use for."""
-        while self._reason is None and len(self._requesters) < min(self._room, self._n_left):
+        while self._may_ask and len(self._requesters) < min(self._room, self._agenda.n_open):
             self._requesters.add(self._start(self._request()))
+
+    def _go_on(self) -> None:
+        """What may be sent, or whether anything is left to wait for, may have changed."""
+        self._staff()
+        if self._is_asking and not self._requesters and not (self._may_ask and self._agenda.n_left):
+            self._end_requests()
+
+    @property
+    def _may_ask(self) -> bool:
+        return self._reason is None and self._is_asking
 
     @property
     def _room(self) -> int:
@@ -239,9 +223,7 @@ class _Job:
                 self._fault.set_exception(fault)
             return
         if was_requester:
-            self._staff()
-            if not self._requesters:
-                self._end_requests()
+            self._go_on()
 
     def _no_further(self, fault: EndpointError) -> None:
         if self._refused is None:
@@ -263,7 +245,7 @@ class _Job:
             if self._refused is not None and not self.client.in_flight:  # the others wait to send, in vain
                 self._end_requests()
             late = self.spending.out_of_time(asyncio.get_running_loop().time() - started_s)
-            if late is not None and (self._n_left or self._requesters):
+            if late is not None and (self._agenda.n_left or self._requesters):
                 self._reason = self._reason or late
                 self._end_requests()
 
@@ -276,13 +258,11 @@ class _Job:
     # what they do -------------------------------------------------------------------------------
 
     async def _request(self) -> None:
-        while self._reason is None and self._n_left and len(self._requesters) <= self._room:
+        while self._reason is None and self._agenda.n_open and len(self._requesters) <= self._room:
             self._reason = self.spending.reached(len(self._requesters) - 1)
-            work = next(self._pending, None) if self._reason is None else None
+            work = self._agenda.next() if self._reason is None else None
             if work is None:
-                self._n_left = self._n_left if self._reason else 0
                 return
-            self._n_left -= 1
             request = request_for(work, self.store.record.spec.seed)
             generation = await self._generate(work, request)
             self.store.spend(*self.spending.add(request, generation))
@@ -328,8 +308,26 @@ class _Job:
 
     def _graded(self, work: Work, generation: Generation, score: Score, tell: bool = True) -> None:
         self.store.put_score(work.key, score, failed=generation.failure is not None)
-        if tell:
-            self.observer.sample(work.task.name, generation, score)
+        if not tell:
+            return
+        self.observer.sample(work.task.name, generation, score)
+        if self.rule is not None:
+            self._agenda.settle(work)
+            if self._agenda.to_look_at(work.task.name) and work.task.name not in self._looking:
+                self._looking.add(work.task.name)
+                self._others.add(self._start(self._look(self.rule, work.task)))
+
+    async def _look(self, rule: StoppingRule, task: TaskSpec) -> None:
+        """Ask the rule after each complete round; in a thread, since it reads the samples so far."""
+        while n_complete := self._agenda.to_look_at(task.name):
+            wanted = await asyncio.to_thread(rule.wanted, task.name, n_complete)
+            n_spared = self._agenda.looked(task.name, n_complete, wanted)
+            if wanted <= n_complete:
+                rounds = Rounds(complete=n_complete, most=task.samples, decided_after=wanted)
+                message = f"{task.name}: {rounds.in_words}"
+                self.observer.event(Event(kind=EventKind.DECIDED, message=message, what=task.name, value=n_spared))
+            self._go_on()
+        self._looking.discard(task.name)
 
 
 def request_for(work: Work, seed: int | None) -> Request:

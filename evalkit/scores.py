@@ -59,6 +59,16 @@ def task_scores(store: RunStore, task: TaskSpec) -> TaskScores:
     )
 
 
+def first_rounds(scores: TaskScores, rounds: int) -> TaskScores:
+    """The first samples of each item, so many of them."""
+    return dataclasses.replace(
+        scores,
+        values=scores.values[:, :rounds],
+        statuses=scores.statuses[:, :rounds],
+        labels=scores.labels[:, :rounds],
+    )
+
+
 def one_sample_each(scores: TaskScores) -> TaskScores:
     """The first sample of each item that is not errored: copies of one text are one observation."""
     absent = (scores.statuses < 0) | (scores.statuses == STATUSES.index(Status.ERRORED))

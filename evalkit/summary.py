@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from evalkit import agreement, audit
 from evalkit.errors import UsageError
-from evalkit.scores import one_sample_each, task_scores
+from evalkit.scores import first_rounds, one_sample_each, task_scores
 from evalkit.stats import STATUSES, task_estimate
+from evalkit.stopping import UntilDecided
 from evalkit.store import RunStore, Totals
-from evalkit.types import Prices, Status, TaskEstimate, TaskSpec
+from evalkit.types import Prices, Rounds, Status, TaskEstimate, TaskSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,9 @@ class TaskSummary:
     """What deserves a second look, in sentences (`evalkit.audit`)."""
     opinions: tuple[agreement.GraderSummary, ...] = ()
     """What other graders make of the same answers: beside the estimate, never in it."""
+    rounds: Rounds | None = None
+    """Of a run that ends when it is decided. What is stored beyond the rounds that decided it counts only in `totals`
+    and `opinions`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,8 @@ def summarize(store: RunStore) -> RunSummary:
     spec = store.record.spec
     totals = {task.name: store.totals(task.name) for task in spec.tasks}
     copied = audit.copied(spec.tasks, totals)
-    tasks = tuple(_task_summary(store, task, totals[task.name], copied.get(task.name)) for task in spec.tasks)
+    rule = UntilDecided(store) if spec.until_decided else None
+    tasks = tuple(_task_summary(store, task, totals[task.name], copied.get(task.name), rule) for task in spec.tasks)
     prices = spec.model.endpoint.prices
     _, *tokens = store.spent()
     return RunSummary(
@@ -77,15 +82,20 @@ def summarize(store: RunStore) -> RunSummary:
     )
 
 
-def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str | None) -> TaskSummary:
+def _task_summary(
+    store: RunStore, task: TaskSpec, totals: Totals, copied: str | None, rule: UntilDecided | None
+) -> TaskSummary:
     """The summary; `copied` says why copies of one text are one observation, if they are."""
     scores = task_scores(store, task)
+    opinions = agreement.summaries(store, task, scores.values, scores.statuses)
+    rounds = rule.rounds(task, scores) if rule else None
+    if rounds:
+        scores = first_rounds(scores, rounds.wanted)
     counts = {str(s): int((scores.statuses == number).sum()) for number, s in enumerate(STATUSES)}
     counts = {name: n for name, n in counts.items() if n}
-    n_in_vain = store.n_asked_in_vain(task.name)
+    n_in_vain = store.n_asked_in_vain(task.name, scores.values.shape[1])
     owed = scores.values.size - sum(counts.values()) + n_in_vain
     n_asked = int((scores.statuses >= 0).any(axis=1).sum())
-    opinions = agreement.summaries(store, task, scores.values, scores.statuses)
     if copied:
         scores = one_sample_each(scores)
     try:
@@ -121,4 +131,5 @@ def _task_summary(store: RunStore, task: TaskSpec, totals: Totals, copied: str |
         totals=totals,
         audit=tuple(found),
         opinions=opinions,
+        rounds=rounds,
     )

@@ -52,12 +52,14 @@ class Progress:
             self.n_tokens += generation.n_tokens
 
     def event(self, event: Event) -> None:
-        """Something changed at the endpoint."""
+        """Something changed at the endpoint, or a task is decided."""
         if event.kind is EventKind.RETRY:
             self.retries[event.what] += 1
             return
         if event.kind is EventKind.CONCURRENCY:
             self.concurrency = int(event.value)
+        if event.kind is EventKind.DECIDED:
+            self.total -= int(event.value)
         self.change = event.message
 
     def tick(self, in_flight: int) -> None:

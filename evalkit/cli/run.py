@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +35,11 @@ from evalkit.opinions import add_opinions, second_grader
 from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
 from evalkit.references import load_references, resolve_model
 from evalkit.runner import INTERRUPTED
+from evalkit.stopping import all_items, require_decidable
 from evalkit.store import ResponseCache, RunStore, require_readable
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
-from evalkit.types import LEAST_REPETITION, ModelSpec, RunRecord, RunSpec, Status, TaskSpec
+from evalkit.types import LEAST_REPETITION, Json, ModelSpec, RunRecord, RunSpec, Status, TaskSpec
 
 if TYPE_CHECKING:
     from evalkit.summary import RunSummary
@@ -47,6 +48,7 @@ FAILED_SHARE = 0.02
 EXIT_FAILED_SAMPLES = 3
 EXIT_BUDGET = 4
 EXIT_INTERRUPTED = 130
+MOST_ROUNDS = 64
 _MAY_GROW = frozenset({"samples", "limit"})
 _NOT_ASKED_AGAIN = frozenset(
     {"data_dir", "trusted", "task_folders", "out", "retry", "extend"}
@@ -87,6 +89,12 @@ _NOT_ASKED_AGAIN = frozenset(
 @errata_option
 @second_grader_option
 @click.option("--against", help="Reference models, declared before the run: o1,deepseek-r1.")
+@click.option("--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Parity margin (fraction).")
+@click.option("--alpha", type=click.FloatRange(0, 0.5, min_open=True, max_open=True), help="Error rate of each test.")
+@click.option(
+    "--until-decided", is_flag=True, help="Sample round by round, until the verdict against all references is decided."
+)
+@click.option("--max-samples", type=click.IntRange(1), help="Most samples per item with --until-decided; default 64.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of runs.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Finish this run directory.")
 @click.option(
@@ -117,7 +125,7 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
         Spending(budget_of(options), spec.model.endpoint.prices)
         if options["cache"]:
             ResponseCache(options["cache"]).close()
-        store = create_run(spec, options["out"], loader, client.describe())
+        store = _create(spec, options["out"], loader, client.describe())
     with store:
         note(f"run directory: {store.folder}")
         if options["extend"]:
@@ -128,6 +136,22 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
             store.owe(again)
         budget = budget_of(options)
         return finish(store, quiet, as_json, fresh=resume is None, budget=budget, cache=options["cache"], second=second)
+
+
+def _create(spec: RunSpec, out: Path, loader: ItemLoader, endpoint: Mapping[str, Json]) -> RunStore:
+    """Make the run directory, unless a task of a run that is to end when it is decided never can be."""
+    refs = load_references() if spec.until_decided else []
+    if spec.until_decided:
+        require_decidable(spec, refs)
+    store = create_run(spec, out, loader, endpoint)
+    if spec.until_decided:
+        try:
+            require_decidable(spec, refs, all_items(store.record))
+        except UsageError:
+            store.close()
+            shutil.rmtree(store.folder)
+            raise
+    return store
 
 
 def budget_of(options: dict[str, Any]) -> Budget:
@@ -170,12 +194,16 @@ def finish(
         print_json(summary)
     elif stopped is None or summary.n_samples:
         print_summary(summary)
+        for task in summary.tasks:
+            if task.rounds:
+                click.echo(f"{task.task}: {task.rounds.in_words}")
         if stopped is None and store.record.spec.references:
             models = store.record.spec.references
             print_comparisons(compare_store(store, models, load_references()), details=False)
             note(f"\nevery verdict in words, with sources: evalkit compare {store.folder}")
     if stopped is not None:
-        owed = f"{summary.samples_owed:,} samples owed"
+        most = "at most " if store.record.spec.until_decided else ""
+        owed = f"{most}{summary.samples_owed:,} samples owed"
         note(f"stopped: {stopped}; {owed}; resume with: evalkit run --resume {store.folder}")
         return EXIT_INTERRUPTED if stopped == INTERRUPTED else EXIT_BUDGET
     return _failed_samples(store, summary)
@@ -200,7 +228,9 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
     if not options["model"]:
         raise UsageError("which model? Give --model KIND:NAME, for example --model openai:deepseek-r1 --base-url URL")
     overrides = Overrides(
-        samples=options["samples"],
+        samples=_samples(options),
+        margin=_fraction(options, "margin"),
+        alpha=_fraction(options, "alpha"),
         temperature=options["temperature"],
         top_p=options["top_p"],
         max_tokens=options["max_tokens"],
@@ -220,7 +250,27 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
         seed=options["seed"],
         board=options["suite"],
         references=references,
+        until_decided=options["until_decided"],
     )
+
+
+def _samples(options: dict[str, Any]) -> int | None:
+    """Samples of each item; with --until-decided the most of them."""
+    if not options["until_decided"]:
+        if options["max_samples"] is not None:
+            raise UsageError("--max-samples goes with --until-decided; the samples of an ordinary run are --samples")
+        samples: int | None = options["samples"]
+        return samples
+    if options["samples"] is not None:
+        raise UsageError("--samples: --until-decided takes as many as it needs; the most of them are --max-samples")
+    return options["max_samples"] or MOST_ROUNDS
+
+
+def _fraction(options: dict[str, Any], name: str) -> float | None:
+    value: float | None = options[name]
+    if value is not None and math.isnan(value):
+        raise UsageError(f"--{name}: nan is no fraction")
+    return value
 
 
 def _repeated(file: Path, options: dict[str, Any]) -> RunSpec:

@@ -327,10 +327,10 @@ class RunStore:
         sql = "SELECT 1 FROM samples WHERE task=? AND sample=? AND item=? AND text_digest NOT NULL"
         return bool(self._query(sql, (self._tasks[task], sample, item)))
 
-    def n_asked_in_vain(self, task: str) -> int:
-        """Samples that were to be asked for again and still have the answer from before."""
-        sql = "SELECT count(*) FROM samples WHERE task=? AND owed=1 AND text_digest NOT NULL"
-        n: int = self._query(sql, (self._tasks[task],))[0][0]
+    def n_asked_in_vain(self, task: str, rounds: int) -> int:
+        """Samples of the first `rounds` that were to be asked for again and still have the answer from before."""
+        sql = "SELECT count(*) FROM samples WHERE task=? AND sample<? AND owed=1 AND text_digest NOT NULL"
+        n: int = self._query(sql, (self._tasks[task], rounds))[0][0]
         return n
 
     def totals(self, task: str) -> Totals:

@@ -1,4 +1,4 @@
-"""What a client tells while it works: for the log and the progress display, never for a score."""
+"""What a client and the runner tell while they work: for the log and the progress display, never for a score."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ class EventKind(StrEnum):
     """An endpoint was taken out or is back."""
     RETRY = "retry"
     """One request failed and is tried again; `what` is the kind of failure. Frequent: counted, not logged."""
+
+    DECIDED = "decided"
+    """The task `what` needs no further round; `value` is how many samples are not asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

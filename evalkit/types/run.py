@@ -1,4 +1,4 @@
-"""What was asked for as a whole: boards and runs."""
+"""What was asked for as a whole, and how much of it was needed."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class RunSpec:
     board: str | None = None
     references: tuple[str, ...] = ()
     """Reference models declared before the run."""
+    until_decided: bool = False
+    """Ask for no further round of a task whose verdict is decided; `TaskSpec.samples` is then the most rounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +44,26 @@ class RunRecord:
     n_items: Mapping[str, int]
     endpoint: Mapping[str, Json]
     versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """How many rounds (one sample of every item) a task of a run took that ends when it is decided."""
+
+    complete: int
+    """First rounds of which every sample is graded."""
+    most: int
+    decided_after: int | None
+    """None if it is not decided."""
+
+    @property
+    def wanted(self) -> int:
+        """Rounds that are asked for."""
+        return self.most if self.decided_after is None else self.decided_after
+
+    @property
+    def in_words(self) -> str:
+        if self.decided_after is not None:
+            return f"decided after {self.decided_after} of at most {self.most} rounds"
+        of = "" if self.complete == self.most else f" of at most {self.most}"
+        return f"not decided after {self.complete}{of} rounds"
