@@ -57,7 +57,7 @@ def run_scores(store: RunStore) -> dict[str, RunScores]:
         n_stored = int((scores.statuses >= 0).sum())
         found[task.name] = RunScores(
             scores=one_sample_each(scores) if task.name in copied else scores,
-            samples_owed=scores.values.size - n_stored + store.n_asked_in_vain(task.name),
+            samples_owed=scores.values.size - n_stored + store.n_asked_in_vain(task.name, task.samples),
             n_corrected=totals[task.name].n_corrected_items,
         )
     return found

@@ -12,6 +12,7 @@ which inherits the coverage of the one-sample intervals near 0 and 1, where d -+
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -30,12 +31,11 @@ from evalkit.stats.arrays import (
 )
 from evalkit.stats.estimates import BENCHMARK, POPULATION, benchmark_error
 from evalkit.stats.intervals import (
-    ItemSpread,
+    NO_INFORMATION,
     benchmark_interval,
     check_alpha,
     clopper_pearson,
     difference_arm,
-    normal_quantile,
     population_interval,
     whole_range,
 )
@@ -72,7 +72,7 @@ def against_reference(
     level = 1 - 2 * check_alpha(alpha)
     check_published(Published(value=value, n_items=n_items, samples=samples), "reference")
     bar = estimate.benchmark if kind == BENCHMARK else estimate.population
-    ours = _at_level(estimate, kind, level)
+    ours = at_level(estimate, kind, level)
     trials, assumptions = _reference_trials(estimate, n_items, samples, kind)
     if exact:
         theirs, variance, assumptions = (value, value), 0.0, ("reference taken as exact",)
@@ -234,37 +234,25 @@ def _reference_trials(
     return n * (samples or 1), tuple(assumptions)
 
 
-def _at_level(estimate: Estimate, kind: str, level: float) -> Interval:
+def at_level(estimate: Estimate, kind: str, level: float) -> Interval:
     """The estimate's interval at another level.
 
-    Recomputed from its summary where that reproduces the stored interval. Where it does not (clusters,
-    unequal k), the wider of the recomputed one and the stored one with arms scaled by the ratio of normal
-    quantiles, squared towards higher levels, because arms grow between z and z^2.
+    Made anew from what the error bar is made of. Where that is not kept (confidence sequences, macro averages), the
+    arms grow with log(2 / (1 - level)): none of them grows faster; to a lower level they stay as they are.
     """
-    stored = (estimate.benchmark if kind == BENCHMARK else estimate.population).interval
-    if math.isclose(stored.level, level, abs_tol=1e-9):
-        return stored
-    fresh = _recomputed(estimate, kind, level)
-    check = _recomputed(estimate, kind, stored.level)
-    if math.isclose(check.low, stored.low, abs_tol=1e-9) and math.isclose(check.high, stored.high, abs_tol=1e-9):
-        return fresh
-    ratio = normal_quantile(level) / normal_quantile(stored.level)
-    ratio = max(ratio, ratio * ratio)
+    bar = estimate.benchmark if kind == BENCHMARK else estimate.population
+    stored = bar.interval
+    if math.isclose(stored.level, level, abs_tol=1e-9) or stored.method == NO_INFORMATION:
+        return dataclasses.replace(stored, level=level)
+    if bar.samples is not None:
+        return benchmark_interval(estimate.value, bar.se, bar.samples, level)
+    if bar.spread is not None:
+        return population_interval(estimate.value, bar.spread, level)
+    ratio = max(1.0, math.log((1 - level) / 2) / math.log((1 - stored.level) / 2))
     value = estimate.value
     return Interval(
-        low=max(0.0, min(fresh.low, value - ratio * (value - stored.low))),
-        high=min(1.0, max(fresh.high, value + ratio * (stored.high - value))),
+        low=max(0.0, value - ratio * max(0.0, value - stored.low)),
+        high=min(1.0, value + ratio * max(0.0, stored.high - value)),
         level=level,
         method=f"{stored.method}, rescaled",
     )
-
-
-def _recomputed(estimate: Estimate, kind: str, level: float) -> Interval:
-    """The interval as it is for equal k and no clusters."""
-    if kind == BENCHMARK:
-        return benchmark_interval(estimate.value, estimate.benchmark.se, estimate.n_samples, level)
-    n = estimate.n_items
-    if n < 2:
-        return whole_range(0.0, 1.0, level)
-    spread = ItemSpread(se=estimate.population.se, units=n, samples=estimate.n_samples, dof=n - 1, item_dof=n - 1)
-    return population_interval(estimate.value, spread, level)

@@ -21,13 +21,12 @@ from evalkit.stats.arrays import (
     sample_values,
 )
 from evalkit.stats.intervals import (
-    ItemSpread,
     benchmark_interval,
     check_level,
     population_interval,
     whole_range,
 )
-from evalkit.types import ErrorBar, Estimate
+from evalkit.types import ErrorBar, Estimate, ItemSpread
 
 BENCHMARK = "benchmark"
 POPULATION = "population"
@@ -66,6 +65,7 @@ def benchmark_error(values: ArrayLike, level: float = 0.95) -> ErrorBar:
         interval=benchmark_interval(value, se, samples, level),
         method=method,
         note=note,
+        samples=samples,
     )
 
 
@@ -105,6 +105,7 @@ def population_error(
         samples=n * n / float((1 / counts).sum()),
         dof=g - 1,
         item_dof=n - 1,
+        kurtosis=_kurtosis(np.bincount(codes, weights=means - means.mean()).astype(np.float64)),
     )
     return ErrorBar(
         kind=POPULATION,
@@ -112,7 +113,14 @@ def population_error(
         interval=population_interval(value, spread, level),
         method=method,
         note=_population_note(means, n, g),
+        spread=spread,
     )
+
+
+def _kurtosis(deviations: Floats) -> float:
+    """Fourth moment over the squared second, at least 1; 3 if there is no spread."""
+    second = float(np.mean(deviations**2))
+    return 3.0 if second < 1e-18 else float(np.mean(deviations**4)) / second**2
 
 
 def _population_note(means: Floats, n: int, g: int) -> str:

@@ -8,33 +8,17 @@ nowhere.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
 
 from evalkit.errors import UsageError
-from evalkit.types import Interval
+from evalkit.types import Interval, ItemSpread
 
 BINOMIAL = "clopper-pearson"
 SCORE = "score, within clopper-pearson"
 KORN_GRAUBARD = "korn-graubard with score floor"
 NO_INFORMATION = "none: whole range"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemSpread:
-    """What the population interval needs besides the mean.
-
-    se: standard error of the mean (clustered if there are clusters).
-    units: number of independent items that the data are worth (items / design effect).
-    samples: number of independent samples, the most that `value (1 - value) / se^2` may claim.
-    dof: degrees of freedom of `se` (clusters - 1); item_dof: the same without clusters (items - 1).
-    """
-
-    se: float
-    units: float
-    samples: float
-    dof: float
-    item_dof: float
+_CARRIERS = 6
+"""Items that carry the spread, below which unlike ones are to be expected."""
 
 
 def check_level(level: float) -> float:
@@ -123,25 +107,28 @@ def population_interval(value: float, spread: ItemSpread, level: float) -> Inter
 
     The wider of two intervals, but never wider than Clopper-Pearson on `units` items:
 
-        Korn-Graubard: Clopper-Pearson on n_eff = value (1 - value) / se^2 * (z/t)^2   (Korn & Graubard 1998)
-        Wilson with the observed se: `score_interval` of variance se^2 on n = units                (Wilson 1927)
+        Korn-Graubard: Clopper-Pearson on n_eff = value (1 - value) / v * (z/t)^2          (Korn & Graubard 1998)
+            v = se^2 (1 + sqrt((kurtosis - 1) / units)):  the variance, and one standard error of it
+        Wilson with the observed se: `score_interval` of variance se^2 on units / w items  (Wilson 1927)
+            w = 6 (kurtosis - 3) / units, between 0 and 1
 
-    t has `dof` degrees of freedom.
+    t has `dof` degrees of freedom. The second leaves room for items unlike those that were drawn. That is needed where
+    few items carry the spread (below six of them, in full); where all items are alike, it is not.
+    The weights were chosen by simulation (`benchmarks/stats_validity.py`).
     """
     t, z = t_quantile(level, spread.dof), normal_quantile(level)
     n = spread.units
     variance = spread.se**2
-    effective = n if variance == 0 else min(value * (1 - value) / variance, spread.samples)
-    low_kg, high_kg = clopper_pearson(value, max(effective, 1e-6) * (z / t) ** 2, level)
-    low_score, high_score = score_interval(value, variance, n, t)
+    unsure = variance * (1 + math.sqrt(max(0.0, spread.kurtosis - 1) / n))
+    effective = n if variance == 0 else min(value * (1 - value) / unsure, spread.samples)
+    low, high = clopper_pearson(value, max(effective, 1e-6) * (z / t) ** 2, level)
+    room = 1.0 if variance == 0 else min(1.0, _CARRIERS * (spread.kurtosis - 3) / n)
+    if room > 0:
+        low_score, high_score = score_interval(value, variance, n / room, t)
+        low, high = min(low, low_score), max(high, high_score)
     ceiling = n * (t_quantile(level, spread.item_dof) / t) ** 2
     low_max, high_max = clopper_pearson(value, ceiling, level)
-    return Interval(
-        low=max(min(low_kg, low_score), low_max),
-        high=min(max(high_kg, high_score), high_max),
-        level=level,
-        method=KORN_GRAUBARD,
-    )
+    return Interval(low=max(low, low_max), high=min(high, high_max), level=level, method=KORN_GRAUBARD)
 
 
 def difference_arm(se: float, units: float, dof: float, level: float) -> float:

@@ -34,7 +34,6 @@ from evalkit.stats.arrays import Floats, item_means, present_items, sample_value
 from evalkit.stats.differences import check_kind
 from evalkit.stats.estimates import BENCHMARK
 from evalkit.stats.intervals import (
-    ItemSpread,
     benchmark_interval,
     check_alpha,
     clopper_pearson,
@@ -43,6 +42,7 @@ from evalkit.stats.intervals import (
     whole_range,
 )
 from evalkit.stats.verdicts import check_margin
+from evalkit.types import ItemSpread
 
 PRIOR_SHARE = 0.5
 """Share of p (1 - p) that is sampling noise, for items of difficulty Beta(a, b) with a + b = 1."""
@@ -127,7 +127,7 @@ class Design:
             found = whole_range(0.0, 1.0, self.level)
         else:
             n, se = self.n_items, math.sqrt(self.item_variance(value, k) / self.n_items)
-            moments = ItemSpread(se=se, units=n, samples=n * k, dof=n - 1, item_dof=n - 1)
+            moments = ItemSpread(se=se, units=n, samples=n * k, dof=n - 1, item_dof=n - 1, kurtosis=3.0)
             found = population_interval(value, moments, self.level)
         return found.low, found.high
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from evalkit.errors import UsageError
 from evalkit.stats.arrays import Floats
-from evalkit.stats.differences import _at_level
+from evalkit.stats.differences import at_level
 from evalkit.stats.estimates import BENCHMARK
 from evalkit.stats.intervals import check_alpha, clopper_pearson
 from evalkit.types import Estimate
@@ -58,7 +58,7 @@ def measured(estimate: Estimate) -> Contender:
     """A run's estimate with its `benchmark` interval: what a repeat on the same items would move."""
 
     def ends(level: float) -> Ends:
-        interval = _at_level(estimate, BENCHMARK, level)
+        interval = at_level(estimate, BENCHMARK, level)
         return interval.low, interval.high
 
     return Contender(value=estimate.value, ends=ends)

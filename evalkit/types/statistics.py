@@ -18,6 +18,25 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSpread:
+    """What the interval for other questions is made of, besides the mean."""
+
+    se: float
+    """Standard error of the mean (clustered if there are clusters)."""
+    units: float
+    """Independent items that the data are worth (items / design effect)."""
+    samples: float
+    """Independent samples, the most that `value (1 - value) / se^2` may claim."""
+    dof: float
+    """Degrees of freedom of `se` (clusters - 1)."""
+    item_dof: float
+    """The same without clusters (items - 1)."""
+    kurtosis: float
+    """Fourth moment of the items (clusters) over the squared second: how few of them carry the spread. 3 for a bell,
+    about the number of items if one of them differs from all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorBar:
     """One of the two uncertainties of an estimate.
 
@@ -29,6 +48,10 @@ class ErrorBar:
     interval: Interval
     method: str
     note: str = ""
+    samples: float | None = None
+    """`benchmark`: independent samples it is worth; with `se`, what the interval is made of at any level."""
+    spread: ItemSpread | None = None
+    """`population`: the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
