@@ -3,17 +3,18 @@
 Round by round (sample 0 of every item first), so that an interrupted run is a smaller run and not a run of some items
 only. Without a stopping rule every round is open at once. With one, a task is looked at whenever one more of its rounds
 is complete and graded, and a round opens when the round two before it was looked at: one round ahead, so that
-slow answers leave no endpoint idle, and not more, since a round that is not wanted is paid for.
+slow answers leave no endpoint idle, and not more, since a round that is not wanted is paid for. The rule may leave
+items out of a round.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from evalkit.store import Key, RunStore
-from evalkit.types import Item, TaskSpec
+from evalkit.types import Item, Look, TaskSpec
 
 _CACHED_ITEMS = 4096
 _AHEAD = 2
@@ -56,12 +57,16 @@ class Agenda:
         self.n_open = 0
         """Those of them that may be sent now."""
 
-    def begin(self) -> None:
-        """Take what the store has as done: from now on there are samples to hand out."""
+    def begin(self, resting: Mapping[str, Mapping[int, frozenset[int]]]) -> None:
+        """Take what the store has as done: from now on there are samples to hand out.
+
+        `resting`: by task, the items that are left out of the rounds so far, see `StoppingRule`.
+        """
         for task in self._store.record.spec.tasks:
             finished, n_items = self._store.n_finished(task.name), self._store.n_items(task.name)
             missing = [max(0, n_items - finished.get(sample, 0)) for sample in range(task.samples)]
             self._tasks[task.name] = _Task(task, missing, self._gated)
+            self._leave_out(self._tasks[task.name], resting.get(task.name, {}))
         self._count()
 
     def next(self) -> Work | None:
@@ -84,6 +89,8 @@ class Agenda:
         for position in self._store.missing(name, sample) if task.unsent[sample] else ():
             if sample >= task.wanted:  # decided while this round was being sent
                 return
+            if position in task.resting.get(sample, ()):
+                continue
             yield Work(task.spec, position, self._item(name, position), sample)
         task.unsent[sample] = 0
 
@@ -95,13 +102,22 @@ class Agenda:
         """After how many complete rounds the rule is to look at a task now; 0 if it is not to."""
         return self._tasks[task].to_look_at()
 
-    def looked(self, task: str, n_complete: int, wanted: int) -> int:
-        """The rule's answer; returns how many samples are not asked for any more, now that the task is decided."""
+    def looked(self, task: str, n_complete: int, look: Look) -> int:
+        """The rule's answer; returns how many samples less are wanted than before."""
         found = self._tasks[task]
         before = self.n_left
-        found.n_looked, found.wanted = n_complete, min(wanted, found.spec.samples)
+        found.n_looked, found.wanted = n_complete, min(look.wanted, found.spec.samples)
+        self._leave_out(found, look.resting)
         self._count()
         return before - self.n_left
+
+    def _leave_out(self, task: _Task, resting: Mapping[int, frozenset[int]]) -> None:
+        """Take note of who rests in rounds that are not begun."""
+        for sample, positions in resting.items():
+            if positions and sample not in task.resting and task.at <= sample < task.spec.samples:
+                missing = sum(p not in positions for p in self._store.missing(task.spec.name, sample))
+                task.resting[sample] = positions
+                task.unsent[sample] = task.ungraded[sample] = missing
 
     def _count(self) -> None:
         tasks = self._tasks.values()
@@ -119,6 +135,7 @@ class _Task:
         self.wanted = spec.samples
         self.unsent = missing
         self.ungraded = list(missing)
+        self.resting: dict[int, frozenset[int]] = {}
         self.n_looked = 0
         self._gated = gated
         self._n_complete = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from evalkit.types import DatasetSpec, Event, Generation, Item, Json, Leaderboard, Request, Score
+from evalkit.types import DatasetSpec, Event, Generation, Item, Json, Leaderboard, Look, Request, Score
 
 
 class Client(Protocol):
@@ -78,14 +78,13 @@ class Explains(Protocol):
 
 
 class StoppingRule(Protocol):
-    """Says when a task needs no further round."""
+    """Says which rounds of a task are wanted, and of which items. Called from another thread than the runner's."""
 
-    def wanted(self, task: str, n_complete: int) -> int:
-        """How many rounds of a task are wanted, now that its first `n_complete` rounds are complete and graded.
+    def look(self, task: str, n_complete: int) -> Look:
+        """What follows from the first `n_complete` rounds, which are graded; at most once for each number of rounds."""
 
-        Its most rounds as long as it is undecided, else the number of rounds after which it was decided. Called from
-        another thread than the runner's, at most once for each number of rounds.
-        """
+    def resting(self, task: str) -> Mapping[int, frozenset[int]]:
+        """Round -> positions of the items that it leaves out, as far as what is stored settles that."""
 
 
 class ItemSource(Protocol):

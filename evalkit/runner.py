@@ -170,10 +170,13 @@ class _Job:
                 await self._to_grade.put((work, self.store.generation(work.key), False))
 
     async def _ask(self) -> None:
-        self._agenda.begin()
-        if self.rule is not None:  # which looks at all that is stored
+        if self.rule is None:
+            self._agenda.begin({})
+        else:  # which looks at all that is stored
             await self._to_grade.join()
-            await asyncio.gather(*(self._look(self.rule, task) for task in self.store.record.spec.tasks))
+            tasks = self.store.record.spec.tasks
+            self._agenda.begin({t.name: await asyncio.to_thread(self.rule.resting, t.name) for t in tasks})
+            await asyncio.gather(*(self._look(self.rule, task) for task in tasks))
         if self._agenda.n_left and self._reason is None:
             self._reason = self.spending.reached(0)
         if self._agenda.n_left and self._reason is None:
@@ -320,12 +323,15 @@ class _Job:
     async def _look(self, rule: StoppingRule, task: TaskSpec) -> None:
         """Ask the rule after each complete round; in a thread, since it reads the samples so far."""
         while n_complete := self._agenda.to_look_at(task.name):
-            wanted = await asyncio.to_thread(rule.wanted, task.name, n_complete)
-            n_spared = self._agenda.looked(task.name, n_complete, wanted)
-            if wanted <= n_complete:
-                rounds = Rounds(complete=n_complete, most=task.samples, decided_after=wanted)
+            look = await asyncio.to_thread(rule.look, task.name, n_complete)
+            n_spared = self._agenda.looked(task.name, n_complete, look)
+            if look.wanted <= n_complete:
+                rounds = Rounds(complete=n_complete, most=task.samples, decided_after=look.wanted)
                 message = f"{task.name}: {rounds.in_words}"
                 self.observer.event(Event(kind=EventKind.DECIDED, message=message, what=task.name, value=n_spared))
+            elif n_spared:
+                message = f"{task.name}: round {n_complete + 2} leaves out {n_spared:,} items that have settled"
+                self.observer.event(Event(kind=EventKind.ROUND, message=message, what=task.name, value=n_spared))
             self._go_on()
         self._looking.discard(task.name)
 

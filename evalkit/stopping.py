@@ -1,8 +1,9 @@
 """When a task of a run needs no further round: as soon as its verdict against every declared reference is decided.
 
-What is looked at are whole rounds (one sample of every item), in order, and the same rounds give the same answer
-whenever they are looked at: while the run goes on, when it is resumed, and when it is estimated. A reference that no
-number of rounds can be compared with (no record, or a fatal difference of the protocols) is none to wait for.
+What is looked at are whole rounds (one sample of every item that is asked in it), in order, and the same rounds give
+the same answer whenever they are looked at: while the run goes on, when it is resumed, and when it is compared. A
+reference that no number of rounds can be compared with (no record, or a fatal difference of the protocols) is none to
+wait for.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from evalkit import references
 from evalkit.errors import UsageError
 from evalkit.mismatches import Items, protocol_mismatches
 from evalkit.store import RunStore
-from evalkit.types import Published, Reference, Rounds, RunRecord, RunSpec, Severity, TaskSpec
+from evalkit.types import Difference, Look, Published, Reference, Rounds, RunRecord, RunSpec, Severity, TaskSpec
 
 if TYPE_CHECKING:  # numpy would hold up the first request
+    import numpy as np
+
     from evalkit.scores import TaskScores
 
 
@@ -28,55 +31,108 @@ class UntilDecided:
         self._store = store
         self._tasks = {task.name: task for task in store.record.spec.tasks}
 
-    def wanted(self, task: str, n_complete: int) -> int:
+    def look(self, task: str, n_complete: int) -> Look:
         """See `StoppingRule`. Reads through a connection of its own, since it is called from a thread of its own."""
-        from evalkit.scores import task_scores
+        from evalkit.scores import first_rounds
 
-        spec = self._tasks[task]
-        self._store.flush()
-        with RunStore.open(self._store.folder) as stored:
-            scores = task_scores(stored, spec)
-        return self._decided_after(spec, scores, n_complete) or spec.samples
+        scores = first_rounds(self._stored(task), n_complete)
+        after = self._decided_after(self._tasks[task], scores)
+        resting = self._resting(self._tasks[task], scores)
+        return Look(wanted=after or self._tasks[task].samples, resting=resting)
+
+    def resting(self, task: str) -> Mapping[int, frozenset[int]]:
+        """See `StoppingRule`."""
+        if not self._store.n_finished(task):
+            return {}
+        from evalkit.scores import first_rounds
+
+        scores = self._stored(task)
+        return self._resting(self._tasks[task], first_rounds(scores, self.rounds(self._tasks[task], scores).complete))
 
     def rounds(self, task: TaskSpec, scores: TaskScores) -> Rounds:
-        """Where a task stands by what is stored: a round is complete if all of it is graded, errored or not."""
-        complete = 0
-        while complete < task.samples and (scores.statuses[:, complete] >= 0).all():
+        """Where a task stands by what is stored: a round is complete if all that it asks is graded, errored or not."""
+        from evalkit.scores import first_rounds
+
+        asked, complete = self.asked(task, scores), 0
+        while complete < task.samples and (scores.statuses[:, complete] >= 0)[asked[:, complete]].all():
             complete += 1
-        after = self._decided_after(task, scores, complete)
+        after = self._decided_after(task, first_rounds(scores, complete))
         return Rounds(complete=complete, most=task.samples, decided_after=after)
 
-    def _decided_after(self, task: TaskSpec, scores: TaskScores, n_complete: int) -> int | None:
+    def asked(self, task: TaskSpec, scores: TaskScores) -> np.ndarray:
+        """Who is asked in which round (n_items, rounds): settled for the complete rounds and the next two."""
+        from evalkit import stats
+
+        read = stats.readings(scores.values, scores.statuses, task.name)
+        allotted = stats.allocation(read.headline, task.samples)
+        return allotted.asked[:, : scores.statuses.shape[1]]
+
+    def differences(
+        self, task: TaskSpec, scores: TaskScores, reference: Reference, *, margin: float, alpha: float
+    ) -> list[Difference]:
+        """Run minus reference after the last round of `scores`: the headline, then its bounds."""
+        from evalkit import stats
+
+        read = stats.readings(scores.values, scores.statuses, task.name)
+        tracks = stats.sequential_differences(
+            read,
+            stats.allocation(read.headline, task.samples),
+            published(reference),
+            margin=margin,
+            alpha=alpha,
+            max_rounds=task.samples,
+        )
+        return [track[-1] for track in tracks]
+
+    def _stored(self, task: str) -> TaskScores:
+        from evalkit.scores import task_scores
+
+        self._store.flush()
+        with RunStore.open(self._store.folder) as stored:
+            return task_scores(stored, self._tasks[task])
+
+    def _resting(self, task: TaskSpec, scores: TaskScores) -> Mapping[int, frozenset[int]]:
+        """Of the rounds of `scores` and the next two."""
+        from evalkit import stats
+
+        read = stats.readings(scores.values, scores.statuses, task.name)
+        asked = stats.allocation(read.headline, task.samples).asked
+        return {j: frozenset((~asked[:, j]).nonzero()[0].tolist()) for j in range(min(asked.shape[1], task.samples))}
+
+    def _decided_after(self, task: TaskSpec, scores: TaskScores) -> int | None:
         from evalkit import stats
 
         found = self._published(task)
-        if not n_complete or not found:
+        if not scores.statuses.shape[1] or not found:
             return None
         return stats.decided_after(
-            scores.values[:, :n_complete],
-            scores.statuses[:, :n_complete],
+            scores.values,
+            scores.statuses,
             references=found,
             margin=task.margin,
             alpha=task.alpha,
             max_rounds=task.samples,
+            task=task.name,
         )
 
     def _published(self, task: TaskSpec) -> list[Published]:
         record = self._store.record
         found, _ = _comparable(self._references, record.spec.references, task, all_items(record)[task.name])
-        return [
-            Published(
-                value=reference.value / 100,
-                n_items=reference.n_items or reference.benchmark_items,
-                samples=reference.samples,
-                exact=reference.exact,
-            )
-            for reference in found
-        ]
+        return [published(reference) for reference in found]
 
     @functools.cached_property
     def _references(self) -> list[Reference]:
         return references.load_references()
+
+
+def published(reference: Reference) -> Published:
+    """The record as statistics see it."""
+    return Published(
+        value=reference.value / 100,
+        n_items=reference.n_items or reference.benchmark_items,
+        samples=reference.samples,
+        exact=reference.exact,
+    )
 
 
 def all_items(record: RunRecord) -> Mapping[str, Items]:
@@ -100,6 +156,11 @@ def require_decidable(spec: RunSpec, refs: Sequence[Reference], items: Mapping[s
             "--until-decided: decided against whom? Give --against o1,deepseek-r1, or a --suite that has some"
         )
     for task in spec.tasks:
+        if task.sampling.temperature == 0:
+            raise UsageError(
+                f"--until-decided: {task.name} is asked at temperature 0, where every round repeats the first; "
+                "give --temperature, or leave --until-decided out"
+            )
         found, reasons = _comparable(refs, spec.references, task, items[task.name] if items else None)
         if not found:
             raise UsageError(f"--until-decided: {task.name} can never be decided: {'; '.join(reasons)}")

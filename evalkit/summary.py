@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from evalkit import agreement, audit
 from evalkit.errors import UsageError
-from evalkit.scores import first_rounds, one_sample_each, task_scores
-from evalkit.stats import STATUSES, task_estimate
+from evalkit.scores import TaskScores, first_rounds, one_sample_each, task_scores
+from evalkit.stats import STATUSES, sequential_estimate, task_estimate
 from evalkit.stopping import UntilDecided
 from evalkit.store import RunStore, Totals
 from evalkit.types import Prices, Rounds, Status, TaskEstimate, TaskSpec
@@ -82,6 +84,19 @@ def summarize(store: RunStore) -> RunSummary:
     )
 
 
+def _looked_at(task: TaskSpec, scores: TaskScores, rounds: Rounds, owed: int) -> TaskEstimate:
+    """Estimate of a task that was looked at after every round, from the rounds that decided it or those there are."""
+    counted = first_rounds(scores, rounds.decided_after or rounds.complete)
+    return sequential_estimate(
+        task.name,
+        counted.values,
+        counted.statuses,
+        clusters=counted.clusters,
+        max_rounds=rounds.most,
+        samples_owed=owed,
+    )
+
+
 def _task_summary(
     store: RunStore, task: TaskSpec, totals: Totals, copied: str | None, rule: UntilDecided | None
 ) -> TaskSummary:
@@ -89,24 +104,29 @@ def _task_summary(
     scores = task_scores(store, task)
     opinions = agreement.summaries(store, task, scores.values, scores.statuses)
     rounds = rule.rounds(task, scores) if rule else None
-    if rounds:
-        scores = first_rounds(scores, rounds.wanted)
+    asked = np.ones(scores.values.shape, dtype=np.bool_)
+    if rule and rounds:
+        asked[:, : rounds.complete + 2] = rule.asked(task, scores)[:, : rounds.complete + 2]
+        scores, asked = first_rounds(scores, rounds.wanted), asked[:, : rounds.wanted]
     counts = {str(s): int((scores.statuses == number).sum()) for number, s in enumerate(STATUSES)}
     counts = {name: n for name, n in counts.items() if n}
     n_in_vain = store.n_asked_in_vain(task.name, scores.values.shape[1])
-    owed = scores.values.size - sum(counts.values()) + n_in_vain
+    owed = int((asked & (scores.statuses < 0)).sum()) + n_in_vain
     n_asked = int((scores.statuses >= 0).any(axis=1).sum())
     if copied:
         scores = one_sample_each(scores)
     try:
-        estimate = task_estimate(
-            task.name,
-            scores.values,
-            scores.statuses,
-            clusters=scores.clusters,
-            labels=scores.labels,
-            samples_owed=owed,
-        )
+        if rounds and rounds.complete and not copied:
+            estimate = _looked_at(task, scores, rounds, owed)
+        else:
+            estimate = task_estimate(
+                task.name,
+                scores.values,
+                scores.statuses,
+                clusters=scores.clusters,
+                labels=scores.labels,
+                samples_owed=owed,
+            )
     except UsageError:
         estimate = None
     model = store.record.spec.model.name

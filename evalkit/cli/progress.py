@@ -52,13 +52,13 @@ class Progress:
             self.n_tokens += generation.n_tokens
 
     def event(self, event: Event) -> None:
-        """Something changed at the endpoint, or a task is decided."""
+        """Something changed at the endpoint, or less is wanted than before."""
         if event.kind is EventKind.RETRY:
             self.retries[event.what] += 1
             return
         if event.kind is EventKind.CONCURRENCY:
             self.concurrency = int(event.value)
-        if event.kind is EventKind.DECIDED:
+        if event.kind in (EventKind.DECIDED, EventKind.ROUND):
             self.total -= int(event.value)
         self.change = event.message
 

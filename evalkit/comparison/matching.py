@@ -16,6 +16,7 @@ from evalkit import audit
 from evalkit.codec import digest
 from evalkit.scores import TaskScores, one_sample_each, task_scores
 from evalkit.store import RunStore
+from evalkit.summary import summarize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +50,15 @@ class SharedItems:
 def run_scores(store: RunStore) -> dict[str, RunScores]:
     """Scores of every task of a run by task name."""
     tasks = store.record.spec.tasks
-    totals = {task.name: store.totals(task.name) for task in tasks}
-    copied = audit.copied(tasks, totals)
+    summaries = {summary.task: summary for summary in summarize(store).tasks}
+    copied = audit.copied(tasks, {name: summary.totals for name, summary in summaries.items()})
     found = {}
     for task in tasks:
         scores = task_scores(store, task)
-        n_stored = int((scores.statuses >= 0).sum())
         found[task.name] = RunScores(
             scores=one_sample_each(scores) if task.name in copied else scores,
-            samples_owed=scores.values.size - n_stored + store.n_asked_in_vain(task.name, task.samples),
-            n_corrected=totals[task.name].n_corrected_items,
+            samples_owed=summaries[task.name].samples_owed,
+            n_corrected=summaries[task.name].totals.n_corrected_items,
         )
     return found
 

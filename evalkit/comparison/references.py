@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from evalkit import references
 from evalkit.comparison.results import Comparison, Declared
 from evalkit.mismatches import Items, protocol_mismatches
-from evalkit.stats import against_reference, not_comparable, verdict
+from evalkit.scores import first_rounds, task_scores
+from evalkit.stats import BETTING, against_reference, not_comparable, verdict
+from evalkit.stopping import UntilDecided, published
 from evalkit.store import RunStore
-from evalkit.summary import summarize
-from evalkit.types import Difference, Estimate, Reference, Severity, TaskEstimate, TaskSpec
+from evalkit.summary import TaskSummary, summarize
+from evalkit.types import Difference, Reference, Severity, TaskEstimate, TaskSpec
+
+Differ = Callable[[Reference, float, float], Sequence[Difference]]
+"""(reference, margin, alpha) -> run minus reference: the headline, then its bounds."""
 
 
 def compare_task(
@@ -21,6 +26,7 @@ def compare_task(
     model: str,
     refs: Sequence[Reference],
     declared: Declared,
+    differ: Differ,
 ) -> Comparison:
     """Compare one task with the default record of one reference model."""
     reference = references.default(refs, model, task.name)
@@ -32,13 +38,13 @@ def compare_task(
     elif reference is None:
         result = not_comparable(_no_record(refs, model, task.name), margin=margin, alpha=alpha)
     else:
-        headline, bounds = _differences(estimate, reference, alpha, declared.kind or "benchmark")
+        headline, *bounds = differ(reference, margin, alpha)
         if fatal:
             why = "; ".join(m.note for m in fatal)
             result = not_comparable(why, margin=margin, alpha=alpha, difference=headline)
         else:
             owed = [f"{estimate.samples_owed} samples are still owed"] if estimate.samples_owed else []
-            differ = ["the protocols differ"] if any(m.severity is Severity.MAJOR for m in mismatches) else []
+            differing = ["the protocols differ"] if any(m.severity is Severity.MAJOR for m in mismatches) else []
             result = verdict(
                 headline,
                 bounds,
@@ -46,7 +52,7 @@ def compare_task(
                 alpha=alpha,
                 subject=subject,
                 reference=f"{model} on {task.title}",
-                informal=(*differ, *notes, *owed),
+                informal=(*differing, *notes, *owed),
                 notes=(*notes, *owed),
             )
     return Comparison(
@@ -65,6 +71,7 @@ def compare_store(
     store: RunStore, models: Sequence[str], refs: Sequence[Reference], declared: Declared | None = None
 ) -> list[Comparison]:
     """Every task of a run against every reference model; an unknown model raises `UnknownName` first."""
+    declared = declared or Declared()
     names = [references.resolve_model(refs, m) for m in models]
     spec = store.record.spec
     summaries = {s.task: s for s in summarize(store).tasks}
@@ -81,29 +88,41 @@ def compare_store(
             spec.model.name,
             name,
             refs,
-            declared or Declared(),
+            declared,
+            _differ(store, task, summaries[task.name], declared.kind or "benchmark"),
         )
         for task in spec.tasks
         for name in names
     ]
 
 
-def _differences(
-    estimate: TaskEstimate, reference: Reference, alpha: float, kind: str
-) -> tuple[Difference, list[Difference]]:
-    def against(ours: Estimate) -> Difference:
-        return against_reference(
-            ours,
-            value=reference.value / 100,
-            n_items=reference.n_items or reference.benchmark_items,
-            samples=reference.samples,
-            alpha=alpha,
-            kind=kind,
-            exact=reference.exact,
-        )
+def _differ(store: RunStore, task: TaskSpec, summary: TaskSummary, kind: str) -> Differ:
+    """How a task is compared: with the number of samples fixed beforehand, or looked at after every round."""
+    estimate, rounds = summary.estimate, summary.rounds
+    if rounds and estimate and kind == "benchmark" and estimate.headline.benchmark.method == BETTING:
+        scores = first_rounds(task_scores(store, task), rounds.decided_after or rounds.complete)
+        rule = UntilDecided(store)
+        return lambda reference, margin, alpha: rule.differences(task, scores, reference, margin=margin, alpha=alpha)
 
-    bounds = [b for b in (estimate.as_wrong, estimate.excluded) if b is not None]
-    return against(estimate.headline), [against(b) for b in bounds]
+    def fixed(reference: Reference, margin: float, alpha: float) -> list[Difference]:
+        """For a task with an estimate."""
+        readings = [estimate.headline, estimate.as_wrong, estimate.excluded] if estimate else []
+        other = published(reference)
+        return [
+            against_reference(
+                ours,
+                value=other.value,
+                n_items=other.n_items,
+                samples=other.samples,
+                alpha=alpha,
+                kind=kind,
+                exact=other.exact,
+            )
+            for ours in readings
+            if ours is not None
+        ]
+
+    return fixed
 
 
 def reference_se(reference: Reference | None) -> float | None:

@@ -109,6 +109,8 @@ class _Pair:
         reasons = [m.note for m in _coverage(shared)]
         reasons += ["the protocols differ"] if any(m.severity is Severity.MAJOR for m in mismatches) else []
         sides = zip(("the run owes", "the other run owes"), owed, strict=True)
+        early = ("the run", self.store), ("the other run", self.other)
+        reasons += [f"{who} ended when it was decided" for who, side in early if side.record.spec.until_decided]
         reasons += notes + [f"{who} {n} samples" for who, n in sides if n]
         return verdict(
             difference(a.headline, b.headline),

@@ -6,7 +6,7 @@ exist or is left out, and optionally `clusters`, one label per item. Results are
 """
 
 from evalkit.stats.arrays import STATUSES
-from evalkit.stats.betting import allocation, confidence_sequence
+from evalkit.stats.betting import BETTING, allocation, confidence_sequence
 from evalkit.stats.bootstrap import bootstrap_interval, bootstrap_means
 from evalkit.stats.by_name import Metric, MetricValue, metric_value, parse_metric, usual_metrics
 from evalkit.stats.differences import against_reference, paired, published_difference
@@ -32,6 +32,7 @@ from evalkit.stats.task_estimates import task_estimate
 from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
 
 __all__ = [
+    "BETTING",
     "STATUSES",
     "Aligned",
     "Design",

@@ -10,7 +10,7 @@ from evalkit.types.event import Event, EventKind
 from evalkit.types.json import Json
 from evalkit.types.leaderboard import Board, BoardTask, Cell, Leaderboard, LeaderboardRow
 from evalkit.types.reference import Mismatch, Reference, Severity
-from evalkit.types.run import Rounds, RunRecord, RunSpec
+from evalkit.types.run import Look, Rounds, RunRecord, RunSpec
 from evalkit.types.sample import Failure, Generation, Request, Sample, Score, Status, Usage
 from evalkit.types.statistics import (
     KIND_LABELS,
@@ -66,6 +66,7 @@ __all__ = [
     "Json",
     "Leaderboard",
     "LeaderboardRow",
+    "Look",
     "Mismatch",
     "ModelSpec",
     "Outcome",

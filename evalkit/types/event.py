@@ -18,6 +18,8 @@ class EventKind(StrEnum):
     RETRY = "retry"
     """One request failed and is tried again; `what` is the kind of failure. Frequent: counted, not logged."""
 
+    ROUND = "round"
+    """The next round of the task `what` leaves items out; `value` is how many samples are not asked for."""
     DECIDED = "decided"
     """The task `what` needs no further round; `value` is how many samples are not asked for."""
 

@@ -47,8 +47,18 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a stopping rule says of a task after a number of rounds."""
+
+    wanted: int
+    """Rounds that are wanted: the most there may be as long as the task is undecided, else those that decided it."""
+    resting: Mapping[int, frozenset[int]]
+    """Round -> positions of the items that it leaves out; for the next two rounds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
-    """How many rounds (one sample of every item) a task of a run took that ends when it is decided."""
+    """How many rounds (one sample of every item that is asked) a task of a run took that ends when it is decided."""
 
     complete: int
     """First rounds of which every sample is graded."""
