@@ -166,7 +166,8 @@ def test_tasks_end_one_by_one(cli: Cli, aime: Path) -> None:
         assert result.code == 0, result.err
     n_asked = Counter(task for task, _, _ in asked(endpoint))
     never, soon = rounds(result, 0), rounds(result, 1)
-    assert never == {"complete": 40, "most": 40, "decided_after": None} and 30 * N_ITEMS < n_asked["aime24"] <= 40 * N_ITEMS
+    assert never == {"complete": 40, "most": 40, "decided_after": None}
+    assert 30 * N_ITEMS < n_asked["aime24"] <= 40 * N_ITEMS
     assert soon["decided_after"] <= 32 and n_asked["aime25"] <= (soon["decided_after"] + 2) * N_ITEMS
     assert [task["samples_owed"] for task in result.json["tasks"]] == [0, 0]
 
@@ -267,7 +268,7 @@ def test_margin_and_alpha_are_declared_with_the_run(cli: Cli, aime: Path) -> Non
         (task,) = spec["tasks"]
         assert (task["margin"], task["alpha"], task["samples"]) == (0.2, 0.1, samples)
         assert spec["until_decided"] is until_decided and spec["references"] == ["gpt-4o"]
-            (compared,) = cli("compare", run, "--json").json["comparisons"]
+        (compared,) = cli("compare", run, "--json").json["comparisons"]
         assert (compared["verdict"]["margin"], compared["verdict"]["alpha"]) == (0.2, 0.1)
         assert not any("chosen after" in note for note in compared["verdict"]["notes"])
     assert json.loads((only_run(Path("ordinary")) / "summary.json").read_text())["tasks"][0]["rounds"] is None
