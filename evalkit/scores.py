@@ -18,7 +18,7 @@ class TaskScores:
     """Per-item scores of one task as arrays; rows are items in dataset order."""
 
     item_ids: tuple[str, ...]
-    clusters: tuple[str, ...] | None
+    clusters: tuple[str | None, ...] | None
     values: np.ndarray
     """(n_items, k) float; NaN where a sample has no value."""
     statuses: np.ndarray
@@ -52,7 +52,7 @@ def task_scores(store: RunStore, task: TaskSpec) -> TaskScores:
         values[at] = np.array(marks, dtype=float)  # None becomes NaN
     return TaskScores(
         item_ids=tuple(name for name, _ in names),
-        clusters=tuple(str(cluster) for _, cluster in names) if task.cluster else None,
+        clusters=tuple(cluster for _, cluster in names) if task.cluster else None,
         values=values,
         statuses=statuses,
         labels=labels,

@@ -70,7 +70,7 @@ class UntilDecided:
     def differences(
         self, task: TaskSpec, scores: TaskScores, reference: Reference, *, margin: float, alpha: float
     ) -> list[Difference]:
-        """Run minus reference after the last round of `scores`: the headline, then its bounds."""
+        """Run minus reference, the headline and its bounds: after the round that decided it, else after the last."""
         from evalkit import stats
 
         read = stats.readings(scores.values, scores.statuses, task.name)
@@ -82,7 +82,8 @@ class UntilDecided:
             alpha=alpha,
             max_rounds=task.samples,
         )
-        return [track[-1] for track in tracks]
+        after = stats.first_decided(tracks, margin=margin, alpha=alpha)
+        return [track[(after or len(track)) - 1] for track in tracks]
 
     def _stored(self, task: str) -> TaskScores:
         from evalkit.scores import task_scores

@@ -88,8 +88,8 @@ def compare_published(
         if cell in theirs and ours[cell] is not theirs[cell]:
             declared = tasks.get(ours[cell].task or "")
             limits = (
-                margin or (declared.margin if declared else DEFAULT_MARGIN),
-                alpha or (declared.alpha if declared else DEFAULT_ALPHA),
+                margin if margin is not None else (declared.margin if declared else DEFAULT_MARGIN),
+                alpha if alpha is not None else (declared.alpha if declared else DEFAULT_ALPHA),
             )
             rows.append(_compare(cell, (first, ours[cell]), (second, theirs[cell]), *limits))
     shared = {stem for stem, _ in ours} & {stem for stem, _ in theirs}
@@ -147,6 +147,7 @@ def _compare(
             alpha=alpha,
             subject=first.label,
             reference=f"{second.label} on {a.benchmark}" + (f" [{variant}]" if variant else ""),
+            at=lambda level: [published_difference(_published(a), _published(b), alpha=level)],
             informal=[f"the protocols differ in {', '.join(differing)}"] * bool(differing) + silent,
         )
     return PublishedComparison(

@@ -52,6 +52,7 @@ def compare_task(
                 alpha=alpha,
                 subject=subject,
                 reference=f"{model} on {task.title}",
+                at=lambda level: differ(reference, margin, level),
                 informal=(*differing, *notes, *owed),
                 notes=(*notes, *owed),
             )

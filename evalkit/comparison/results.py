@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalkit.stats import suite_claim
+from evalkit.stats import check_alpha, check_margin, suite_claim
 from evalkit.types import Mismatch, Reference, SuiteClaim, TaskEstimate, TaskSpec, Verdict
 
 
@@ -52,11 +52,13 @@ class Declared:
     def of(self, task: TaskSpec) -> tuple[float, float, list[str]]:
         """(margin, alpha, notes); a margin chosen now, after the run, is said to be so."""
         notes = []
+        margin = task.margin if self.margin is None else check_margin(self.margin)
+        alpha = task.alpha if self.alpha is None else check_alpha(self.alpha)
         if self.margin is not None and self.margin != task.margin:
             notes.append(f"margin {self.margin:g} chosen after the run (declared: {task.margin:g})")
         if self.alpha is not None and self.alpha != task.alpha:
             notes.append(f"alpha {self.alpha:g} chosen after the run (declared: {task.alpha:g})")
-        return self.margin or task.margin, self.alpha or task.alpha, notes
+        return margin, alpha, notes
 
 
 def without_record(comparisons: Sequence[Comparison]) -> list[str]:

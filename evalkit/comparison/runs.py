@@ -100,21 +100,23 @@ class _Pair:
         margin, alpha, notes = self.declared.of(self.task)
         kind = self.declared.kind or "population"
 
-        def difference(x: np.ndarray, y: np.ndarray) -> Difference:
-            return paired(x, y, shared.ours.clusters, alpha=alpha, kind=kind)
-
-        bounds = [difference(a.as_wrong, b.as_wrong)]
+        sides = [(a.headline, b.headline), (a.as_wrong, b.as_wrong)]
         if (_has_value(a.excluded) & _has_value(b.excluded)).any():
-            bounds.append(difference(a.excluded, b.excluded))
+            sides.append((a.excluded, b.excluded))
+
+        def differences(level: float) -> list[Difference]:
+            return [paired(x, y, shared.ours.clusters, alpha=level, kind=kind) for x, y in sides]
+
+        headline, *bounds = differences(alpha)
         reasons = [m.note for m in _coverage(shared)]
         reasons += ["the protocols differ"] if any(m.severity is Severity.MAJOR for m in mismatches) else []
-        sides = zip(("the run owes", "the other run owes"), owed, strict=True)
-        early = ("the run", self.store), ("the other run", self.other)
-        reasons += [f"{who} ended when it was decided" for who, side in early if side.record.spec.until_decided]
-        reasons += notes + [f"{who} {n} samples" for who, n in sides if n]
+        both = ("the run", self.store, owed[0]), ("the other run", self.other, owed[1])
+        reasons += [f"{who} was looked at after every round" for who, side, _ in both if side.record.spec.until_decided]
+        reasons += notes + [f"{who} owes {n} samples" for who, _, n in both if n]
         return verdict(
-            difference(a.headline, b.headline),
+            headline,
             bounds,
+            at=differences,
             margin=margin,
             alpha=alpha,
             subject=self.store.record.spec.model.name,

@@ -11,7 +11,7 @@ from evalkit.stats.bootstrap import bootstrap_interval, bootstrap_means
 from evalkit.stats.by_name import Metric, MetricValue, metric_value, parse_metric, usual_metrics
 from evalkit.stats.differences import against_reference, paired, published_difference
 from evalkit.stats.estimates import benchmark_error, estimate, population_error
-from evalkit.stats.intervals import clopper_pearson
+from evalkit.stats.intervals import check_alpha, clopper_pearson
 from evalkit.stats.macro import macro_average, macro_difference
 from evalkit.stats.metrics import avg_at_k, g_pass_at_k, maj_at_k, mg_pass_at_k, pass_at_k
 from evalkit.stats.power import (
@@ -25,11 +25,11 @@ from evalkit.stats.power import (
 )
 from evalkit.stats.ranks import rank_intervals
 from evalkit.stats.readings import Readings, readings
-from evalkit.stats.sequential import decided_after, sequential_differences, sequential_estimate
+from evalkit.stats.sequential import decided_after, first_decided, sequential_differences, sequential_estimate
 from evalkit.stats.suites import suite_claim
 from evalkit.stats.tables import Aligned, ItemTable, aligned, item_table
 from evalkit.stats.task_estimates import task_estimate
-from evalkit.stats.verdicts import decide, holm, not_comparable, on_all, verdict
+from evalkit.stats.verdicts import check_margin, decide, holm, not_comparable, on_all, verdict
 
 __all__ = [
     "BETTING",
@@ -48,11 +48,14 @@ __all__ = [
     "best_margin",
     "bootstrap_interval",
     "bootstrap_means",
+    "check_alpha",
+    "check_margin",
     "clopper_pearson",
     "confidence_sequence",
     "decide",
     "decided_after",
     "estimate",
+    "first_decided",
     "g_pass_at_k",
     "holm",
     "item_table",

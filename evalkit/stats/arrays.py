@@ -44,7 +44,7 @@ def status_codes(statuses: ArrayLike) -> NDArray[np.int8]:
     A 1-d array is one sample per item. Raises `UsageError` for anything else.
     """
     array = np.asarray(statuses)
-    if array.dtype.kind != "i":
+    if array.dtype.kind not in "iu":
         names, inverse = np.unique(array.astype(np.str_), return_inverse=True)
         unknown = [name for name in names.tolist() if name and name not in STATUSES]
         if unknown:
@@ -96,6 +96,25 @@ def clustered_se(x: Floats, codes: Ints) -> float:
     sums = np.bincount(codes, weights=x - x.mean())
     g = len(sums)
     return math.sqrt(g / (g - 1) * float(sums @ sums)) / len(x)
+
+
+def clusters_worth(codes: Ints) -> float:
+    """How many clusters of equal size these are worth: n^2 / sum_g n_g^2, from 1 to G."""
+    sizes = np.bincount(codes).astype(np.float64)
+    return float(sizes.sum() ** 2 / (sizes @ sizes))
+
+
+def jackknife_se(x: Floats, codes: Ints) -> float:
+    """`clustered_se` where clusters may be of unequal size: each is left out once; needs two clusters at least.
+
+        sqrt((G - 1) / G * sum_g (mean without g - mean)^2)
+
+    The same for equal sizes; larger where a few clusters hold much of the data, as they pull the mean towards
+    themselves and so hide how far off they are (CR3: MacKinnon & White 1985, Bell & McCaffrey 2002).
+    """
+    sums, sizes = np.bincount(codes, weights=x - x.mean()), np.bincount(codes)
+    shifts, g = sums / (len(x) - sizes), len(sums)
+    return math.sqrt((g - 1) / g * float(shifts @ shifts))
 
 
 def independent_units(x: Floats, codes: Ints, se: float) -> float:

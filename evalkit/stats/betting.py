@@ -15,13 +15,17 @@ so that at the true p
     W_r = exp( sum_{j <= r} sum_i [log(1 + s_j (X_ij - m_ij)) + s_j m_ij]  -  p n sum_{j <= r} s_j )
 
 is a supermartingale that starts at 1: the chance that it ever reaches 1 / alpha is at most alpha. The values of p at
-which it has not are the interval; its other end follows from bets -s_j. Nothing is assumed about difficulty, nor about
-large numbers. Good predictions and bets make the interval narrow, bad ones only wide. Each item is predicted from its
-own past, so the width depends on the noise *within* items, which is what repeating the run would show.
+which it has not are the interval; its other end follows from bets -s_j. Good predictions and bets make the interval
+narrow, bad ones only wide. Each item is predicted from its own past, so the width depends on the noise *within* items,
+which is what repeating the run would show. Nothing is assumed about difficulty, nor about large numbers. What is
+assumed: the samples of a round are independent, and p_i stays what it is while the run goes on. If a model changes in
+between, the ends may cross; then nothing is claimed any more.
+
+A sample that was asked for and has no value could have had any: it counts as 0 for the lower end and 1 for the upper.
 
 Allocation. An item that always gives the same value teaches little by being asked again: item i is asked in round j
 with a chance c_ij, fixed before, and X_ij is replaced by m_ij + (X_ij - m_ij) / c_ij, or m_ij if it is not asked. The
-mean is the same, so the theorem holds unchanged.
+mean is the same, so the theorem holds unchanged. (The draw is the same in every run; it knows nothing of the answers.)
 """
 
 from __future__ import annotations
@@ -66,6 +70,8 @@ class Sequence:
     """Unbiased estimate after a number of rounds fixed beforehand: the mean of what was bet on."""
     se: Floats
     """Its standard error, from what the predictions missed by."""
+    contradicted: bool
+    """The ends crossed: the rounds are not samples of one and the same model. Then the interval is the whole range."""
 
 
 class _Past:
@@ -155,20 +161,50 @@ def confidence_sequence(
 ) -> Sequence:
     """The interval after each round; each end is wrong at any round ever with probability alpha at most.
 
-    values: (n_items, rounds) in [0, 1]; an item without a value (NaN) counts as predicted from its other samples.
-    max_rounds: what the bets are tuned to. allotted: how items were chosen, if not all were asked every time; values
-    of items that were not to be asked are ignored. Raises `UsageError` for no items, more rounds than
-    `max_rounds`, or alpha outside (0, 0.5).
+    values: (n_items, rounds) in [0, 1], NaN where an item that was asked gave no value: the interval holds whatever
+    it would have been, the estimate takes the item's mean for it. max_rounds: what the bets are tuned to. allotted:
+    how items were chosen, if not all were asked every time; values of items that were not to be asked are ignored.
+    Raises `UsageError` for no items, more rounds than `max_rounds`, another number of items than
+    `allotted`, or alpha outside (0, 0.5).
     """
     array = _rounds(values, max_rounds)
     toll = -math.log(check_alpha(alpha))
+    if allotted is None:
+        allotted = Allocation(chances=np.ones(array.shape), asked=np.ones(array.shape, dtype=np.bool_))
+    if len(allotted.asked) != len(array) or allotted.asked.shape[1] < array.shape[1]:
+        raise UsageError(f"an allocation of shape {allotted.asked.shape} does not fit values of shape {array.shape}")
+    array = np.where(allotted.asked[:, : array.shape[1]], array, np.nan)
+    missing = allotted.asked[:, : array.shape[1]] & np.isnan(array)
+    middle = _bets(np.where(missing, _means(array)[:, None], array), allotted, toll, max_rounds)
+    if missing.any():
+        low = _bets(np.where(missing, 0.0, array), allotted, toll, max_rounds)[0]
+        high = _bets(np.where(missing, 1.0, array), allotted, toll, max_rounds)[1]
+    else:
+        low, high = middle[:2]
+    low, high = np.maximum.accumulate(np.maximum(low, 0.0)), np.minimum.accumulate(np.minimum(high, 1.0))
+    crossed = low > high
+    low, high = np.where(crossed, 0.0, low), np.where(crossed, 1.0, high)
+    return Sequence(
+        low=low, high=high, value=np.clip(middle[2], low, high), se=middle[3], contradicted=bool(crossed.any())
+    )
+
+
+def _means(array: Floats) -> Floats:
+    """Mean of each item (n,); that of all items where it has none."""
+    counts = (~np.isnan(array)).sum(axis=1)
+    sums = np.nansum(array, axis=1)
+    overall = float(sums[counts > 0].sum() / counts.sum()) if counts.any() else 0.5
+    return np.where(counts > 0, sums / np.maximum(counts, 1), overall)
+
+
+def _bets(array: Floats, allotted: Allocation, toll: float, max_rounds: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """(low, high, value, se) after each round; NaN in `array` is an item that was not asked."""
     n, rounds = array.shape
     past = _Past(n, max_rounds)
     low, high, value, se = (np.empty(rounds) for _ in range(4))
     up = down = staked = total = 0.0
     for j in range(rounds):
-        chance = np.ones(n) if allotted is None else allotted.chances[:, j]
-        x = array[:, j] if allotted is None else np.where(allotted.asked[:, j], array[:, j], np.nan)
+        x, chance = array[:, j], allotted.chances[:, j]
         predicted = past.predictions()
         miss = np.where(np.isnan(x), 0.0, x - predicted) / chance
         bet = min(past.bet(toll), _MOST_BET * float(chance.min()))
@@ -180,18 +216,15 @@ def confidence_sequence(
         low[j], high[j], value[j] = (up - toll) / staked, (toll - down) / staked, total / (n * (j + 1))
         past.add(x, miss)
         se[j] = math.sqrt(past.squares) / (n * (j + 1))
-    return Sequence(
-        low=np.maximum.accumulate(np.maximum(low, 0.0)),
-        high=np.minimum.accumulate(np.minimum(high, 1.0)),
-        value=np.clip(value, 0.0, 1.0),
-        se=se,
-    )
+    return low, high, value, se
 
 
 def _rounds(values: ArrayLike, max_rounds: int) -> Floats:
     array = sample_values(values)
     if not len(array):
         raise UsageError("a sequence of rounds needs at least one item")
+    if not (isinstance(max_rounds, int) and max_rounds >= 1):
+        raise UsageError(f"max_rounds must be a whole number of at least 1, not {max_rounds!r}")
     if array.shape[1] > max_rounds:
         raise UsageError(f"{array.shape[1]} rounds are more than the {max_rounds} that were declared")
     return array

@@ -25,13 +25,16 @@ from evalkit.stats.arrays import (
     Ints,
     cluster_codes,
     clustered_se,
+    clusters_worth,
     independent_units,
     item_means,
+    jackknife_se,
     sample_values,
 )
 from evalkit.stats.estimates import BENCHMARK, POPULATION, benchmark_error
 from evalkit.stats.intervals import (
     NO_INFORMATION,
+    UNEQUAL,
     benchmark_interval,
     check_alpha,
     clopper_pearson,
@@ -135,7 +138,7 @@ def check_published(side: Published, name: str) -> None:
     if not 0.0 <= side.value <= 1.0:
         raise UsageError(f"{name} value {side.value!r} is not a fraction between 0 and 1 (percent?)")
     for field, count in (("n_items", side.n_items), ("samples", side.samples)):
-        if count is not None and count < 1:
+        if count is not None and not count >= 1:
             raise UsageError(f"{name} {field} must be at least 1, not {count!r}")
 
 
@@ -198,7 +201,8 @@ def _item_differences(d: Floats, codes: Ints, level: float) -> tuple[float, Inte
     if g == 1:
         return 1.0, whole_range(-1.0, 1.0, level), "one item or cluster"
     se, value = clustered_se(d, codes), float(d.mean())
-    arm = difference_arm(se, independent_units(d, codes, se), g - 1, level)
+    unequal = jackknife_se(d, codes)
+    arm = difference_arm(unequal, independent_units(d, codes, unequal), clusters_worth(codes) - 1, level)
     method = "paired by item" if g == len(d) else f"paired by item, clustered by {g} clusters"
     interval = Interval(
         low=max(-1.0, value - arm), high=min(1.0, value + arm), level=level, method="t with rule of three"
@@ -238,14 +242,14 @@ def at_level(estimate: Estimate, kind: str, level: float) -> Interval:
     """The estimate's interval at another level.
 
     Made anew from what the error bar is made of. Where that is not kept (confidence sequences, macro averages), the
-    arms grow with log(2 / (1 - level)): none of them grows faster; to a lower level they stay as they are.
+    arms grow with log(2 / (1 - level)), as those of a sequence do; to a lower level they stay as they are.
     """
     bar = estimate.benchmark if kind == BENCHMARK else estimate.population
     stored = bar.interval
     if math.isclose(stored.level, level, abs_tol=1e-9) or stored.method == NO_INFORMATION:
         return dataclasses.replace(stored, level=level)
     if bar.samples is not None:
-        return benchmark_interval(estimate.value, bar.se, bar.samples, level)
+        return benchmark_interval(estimate.value, bar.se, bar.samples, level, equal=stored.method != UNEQUAL)
     if bar.spread is not None:
         return population_interval(estimate.value, bar.spread, level)
     ratio = max(1.0, math.log((1 - level) / 2) / math.log((1 - stored.level) / 2))

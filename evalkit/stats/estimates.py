@@ -15,8 +15,10 @@ from evalkit.stats.arrays import (
     Floats,
     cluster_codes,
     clustered_se,
+    clusters_worth,
     independent_units,
     item_means,
+    jackknife_se,
     present_items,
     sample_values,
 )
@@ -37,9 +39,10 @@ def benchmark_error(values: ArrayLike, level: float = 0.95) -> ErrorBar:
 
         Var = (1/n^2) sum_i s_i^2 / k_i,   s_i^2 = sum_j (v_ij - v_i)^2 / (k_i - 1)
 
-    An item with a single sample shows no s_i^2; p (1 - p) with p the run's mean takes its place. Over items
-    that is an upper bound, since within + between variance <= p (1 - p). Interval:
-    `intervals.benchmark_interval` with n^2 / sum(1/k_i) samples (= n k for equal k).
+    An item with a single sample shows no s_i^2; p (1 - p) takes its place, with p the mean of the items with a single
+    sample, (sum + 1) / (count + 2) if there are others. Over these items that is an upper bound, since within +
+    between variance <= p (1 - p). Interval: `intervals.benchmark_interval` with n^2 / sum(1/k_i) samples (= n k for
+    equal k).
 
     values: (n_items, k_max) in [0, 1], NaN where absent. Raises `UsageError` if no item has a value.
     """
@@ -49,7 +52,9 @@ def benchmark_error(values: ArrayLike, level: float = 0.95) -> ErrorBar:
     n, value = len(means), float(means.mean())
     squares = np.nansum((array - means[:, None]) ** 2, axis=1)
     single = counts == 1
-    within = np.where(single, value * (1 - value), squares / np.maximum(counts - 1, 1))
+    m = int(single.sum())
+    alone = value if m in (0, n) else (float(means[single].sum()) + 1) / (m + 2)
+    within = np.where(single, alone * (1 - alone), squares / np.maximum(counts - 1, 1))
     se = math.sqrt(float((within / counts).sum())) / n
     samples = n * n / float((1 / counts).sum())
     method, note = "(1/n^2) sum s_i^2/k_i", ""
@@ -62,7 +67,7 @@ def benchmark_error(values: ArrayLike, level: float = 0.95) -> ErrorBar:
     return ErrorBar(
         kind=BENCHMARK,
         se=se,
-        interval=benchmark_interval(value, se, samples, level),
+        interval=benchmark_interval(value, se, samples, level, equal=bool((counts == counts[0]).all())),
         method=method,
         note=note,
         samples=samples,
@@ -78,7 +83,8 @@ def population_error(
         SE = sqrt(G/(G-1) sum_g (sum_{i in g} (v_i - mean))^2) / n                        with G clusters
 
     Miller 2024, "Adding error bars to evals". It contains the sampling noise. Interval:
-    `intervals.population_interval` with t quantiles of G - 1 degrees of freedom.
+    `intervals.population_interval` with t quantiles of G* - 1 degrees of freedom, G* = n^2 / sum n_g^2 (G for equal
+    sizes; after Carter, Schnepel & Steigerwald 2017), and the standard error of `jackknife_se`.
 
     values: (n_items, k_max) in [0, 1], NaN where absent; clusters: n_items labels; value: the estimate, where it is
     not the mean of the item means. One item or one cluster
@@ -99,11 +105,12 @@ def population_error(
         note = f"one {what} only: nothing can be said about other questions"
         return ErrorBar(kind=POPULATION, se=0.5, interval=whole_range(0.0, 1.0, level), method=method, note=note)
     se = clustered_se(means, codes)
+    worth, spread_se = clusters_worth(codes), jackknife_se(means, codes)
     spread = ItemSpread(
-        se=se,
-        units=independent_units(means, codes, se),
+        se=spread_se,
+        units=independent_units(means, codes, spread_se),
         samples=n * n / float((1 / counts).sum()),
-        dof=g - 1,
+        dof=worth - 1,
         item_dof=n - 1,
         kurtosis=_kurtosis(np.bincount(codes, weights=means - means.mean()).astype(np.float64)),
     )
@@ -112,7 +119,7 @@ def population_error(
         se=se,
         interval=population_interval(value, spread, level),
         method=method,
-        note=_population_note(means, n, g),
+        note=_population_note(means, n, g, worth),
         spread=spread,
     )
 
@@ -123,9 +130,11 @@ def _kurtosis(deviations: Floats) -> float:
     return 3.0 if second < 1e-18 else float(np.mean(deviations**4)) / second**2
 
 
-def _population_note(means: Floats, n: int, g: int) -> str:
+def _population_note(means: Floats, n: int, g: int, worth: float) -> str:
     if g < n and float(np.ptp(means)) == 0.0:
         return "all items agree: the design effect is unknown, so each cluster counts as one item"
+    if worth < g / 2:
+        return f"{g} clusters of very unequal size, worth {worth:.1f} equal ones: the standard error itself is rough"
     if g < min(n, 10):
         return f"only {g} clusters: the standard error itself is rough"
     return ""

@@ -15,6 +15,7 @@ from evalkit.types import Interval, ItemSpread
 
 BINOMIAL = "clopper-pearson"
 SCORE = "score, within clopper-pearson"
+UNEQUAL = "score, unequal numbers of samples"
 KORN_GRAUBARD = "korn-graubard with score floor"
 NO_INFORMATION = "none: whole range"
 _CARRIERS = 6
@@ -79,7 +80,7 @@ def score_interval(value: float, variance: float, n: float, quantile: float) -> 
     return center - half, center + half
 
 
-def benchmark_interval(value: float, se: float, samples: float, level: float) -> Interval:
+def benchmark_interval(value: float, se: float, samples: float, level: float, equal: bool = True) -> Interval:
     """Interval of a mean whose only noise is sampling: `samples` independent samples of fixed items.
 
     The narrower, at each end, of two intervals:
@@ -88,11 +89,14 @@ def benchmark_interval(value: float, se: float, samples: float, level: float) ->
         value -+ (z^2/2 + z sqrt(V + z^2/4)) / samples,  V = (se samples)^2 = variance of the count
 
     The second is the score interval of a count whose variance grows by at most 1 per expected success, as a
-    sum of Bernoulli samples does; at V = 0 it still leaves room for z^2 = 3.8 unseen successes.
+    sum of Bernoulli samples does; at V = 0 it still leaves room for z^2 = 3.8 unseen successes. Where items have
+    unequal numbers of samples (`equal` is False) the first does not hold, and the second stands alone.
     """
     z = normal_quantile(level)
     low, high = clopper_pearson(value, samples, level)
     arm = (z * z / 2 + z * math.sqrt((se * samples) ** 2 + z * z / 4)) / samples
+    if not equal:
+        return Interval(low=max(0.0, value - arm), high=min(1.0, value + arm), level=level, method=UNEQUAL)
     narrower = value - arm > low or value + arm < high
     return Interval(
         low=max(low, value - arm),

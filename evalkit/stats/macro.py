@@ -94,13 +94,27 @@ def _combined(
         if bad.size:
             raise UsageError(f"task {bad[0] + 1} of {len(values)} has a number that is not finite: {numbers[bad[0]]}")
     value = _mean(values, shares)
-    interval = Interval(
-        low=value - _length(shares * np.maximum(x - low, 0)),
-        high=value + _length(shares * np.maximum(high - x, 0)),
-        level=level,
-        method=METHOD,
-    )
+    ends = mean_interval(x, low, high, shares)
+    interval = Interval(low=ends[0], high=ends[1], level=level, method=METHOD)
     return value, _length(shares * np.array(ses)), interval
+
+
+def mean_interval(values: Floats, low: Floats, high: Floats, shares: Floats) -> tuple[float, float]:
+    """Interval of a weighted mean of independent scores or differences from their own intervals, of the same level.
+
+        low  = mean - sqrt(sum_t (w_t (v_t - low_t))^2),   high = mean + sqrt(sum_t (w_t (high_t - v_t))^2)
+
+    The square-and-add rule for a linear combination (Zou, Huang & Zhang 2009). It holds for noise, which partly
+    cancels. What is not known at all does not: an interval that is the whole range (of a score, or of a difference)
+    adds its arms in full. All arrays have shape (T,); the shares sum to 1.
+    """
+    mean = float(shares @ values)
+    unknown = ((low <= 0) & (high >= 1) & (low > -1)) | ((low <= -1) & (high >= 1))
+    below, above = shares * np.maximum(values - low, 0), shares * np.maximum(high - values, 0)
+    return (
+        mean - _length(below[~unknown]) - float(below[unknown].sum()),
+        mean + _length(above[~unknown]) + float(above[unknown].sum()),
+    )
 
 
 def _mean(values: Sequence[float], shares: Floats) -> float:

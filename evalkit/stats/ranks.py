@@ -18,6 +18,7 @@ from evalkit.stats.arrays import Floats
 from evalkit.stats.differences import at_level
 from evalkit.stats.estimates import BENCHMARK
 from evalkit.stats.intervals import check_alpha, clopper_pearson
+from evalkit.stats.macro import mean_interval
 from evalkit.types import Estimate
 
 Ends = tuple[float, float]
@@ -76,19 +77,14 @@ def average(contenders: Sequence[Contender]) -> Contender:
 
 
 def average_interval(values: ArrayLike, ends: ArrayLike) -> Ends:
-    """Interval of the mean of T independent scores from their own intervals, of the same level.
+    """Interval of the mean of T independent scores, see `macro.mean_interval`. values: (T,), ends: (T, 2).
 
-        low  = mean - sqrt(sum_t (v_t - low_t)^2) / T
-        high = mean + sqrt(sum_t (high_t - v_t)^2) / T
-
-    The square-and-add rule for a linear combination (Zou, Huang & Zhang 2009). values: (T,), ends: (T, 2).
     Raises `UsageError` for other shapes.
     """
     v, e = np.asarray(values, dtype=np.float64), np.asarray(ends, dtype=np.float64)
     if v.ndim != 1 or not v.size or e.shape != (v.size, 2):
         raise UsageError(f"an average needs T scores and T intervals, not shapes {v.shape} and {e.shape}")
-    arms = np.sqrt(((e - v[:, None]) ** 2).sum(axis=0)) / v.size
-    return float(v.mean() - arms[0]), float(v.mean() + arms[1])
+    return mean_interval(v, e[:, 0], e[:, 1], np.full(v.size, 1 / v.size))
 
 
 def rank_intervals(contenders: Sequence[Contender], alpha: float = 0.05) -> list[tuple[int, int]]:

@@ -15,7 +15,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from evalkit.errors import UsageError
@@ -32,6 +31,7 @@ from evalkit.types import Difference, ErrorBar, Estimate, Interval, Outcome, Pub
 
 DECIDED = frozenset({Outcome.EQUIVALENT, Outcome.SUPERIOR, Outcome.INFERIOR})
 """Outcomes after which no further round is drawn. `non_inferior` may still become parity or a lead."""
+CONTRADICTED = "the rounds contradict each other: the model changed while the run went on, so nothing is claimed"
 _SHARES = tuple(i / 40 for i in range(1, 40))
 
 
@@ -47,10 +47,13 @@ def decided_after(
 ) -> int | None:
     """The number of rounds after which the verdicts against all `references` are decided; None if they are not yet.
 
-    A verdict is decided when headline and both bounds give the same outcome, and it is one of `DECIDED`.
+    A verdict is decided when headline and both bounds give the same outcome, and it is one of `DECIDED`; it is then
+    read from that round, whatever more rounds are drawn for the other references.
     values, statuses: (n_items, rounds) of complete rounds, see `readings`. Raises `UsageError` for no references,
     more rounds than `max_rounds`, or a margin or alpha out of range.
     """
+    check_margin(margin)
+    check_alpha(alpha)
     if not references:
         raise UsageError("nothing can be decided without a reference")
     read = readings(values, statuses, task)
@@ -58,28 +61,32 @@ def decided_after(
     if rounds == 0:
         return None
     allotted = allocation(read.headline, max_rounds)
-    against = [
-        sequential_differences(read, allotted, reference, margin=margin, alpha=alpha, max_rounds=max_rounds)
-        for reference in references
-    ]
-    for r in range(rounds):
-        if all(_is_decided([track[r] for track in tracks], margin, alpha) for tracks in against):
-            return r + 1
+    last = 0
+    for reference in references:
+        tracks = sequential_differences(read, allotted, reference, margin=margin, alpha=alpha, max_rounds=max_rounds)
+        after = first_decided(tracks, margin=margin, alpha=alpha)
+        if after is None:
+            return None
+        last = max(last, after)
+    return last
+
+
+def first_decided(tracks: Sequence[Sequence[Difference]], *, margin: float, alpha: float) -> int | None:
+    """The first number of rounds after which all `tracks` (see `sequential_differences`) give one of `DECIDED`."""
+    for r, found in enumerate(zip(*tracks, strict=True), 1):
+        outcomes = {decide(difference, margin=margin, alpha=alpha)[0] for difference in found}
+        if len(outcomes) == 1 and outcomes <= DECIDED:
+            return r
     return None
-
-
-def _is_decided(found: Sequence[Difference], margin: float, alpha: float) -> bool:
-    outcomes = {decide(difference, margin=margin, alpha=alpha)[0] for difference in found}
-    return len(outcomes) == 1 and outcomes <= DECIDED
 
 
 def sequential_differences(
     read: Readings, allotted: Allocation, reference: Published, *, margin: float, alpha: float, max_rounds: int
 ) -> tuple[list[Difference], ...]:
-    """Run minus `reference` after each round: the headline and its bounds (as wrong; left out, if any are scored).
+    """Run minus `reference` after each round, three times: the headline, and its bounds (as wrong; left out).
 
     Each interval has level 1 - 2 alpha in the sense that each of its ends is wrong at any round ever with probability
-    alpha at most.
+    alpha at most. What is left out could have had any value: its interval reaches from all of it wrong to all right.
     """
     theirs = _reference_side(reference, len(read.headline), margin=margin, alpha=alpha, max_rounds=max_rounds)
     tracks: dict[bytes, list[Difference]] = {}
@@ -91,8 +98,7 @@ def sequential_differences(
             tracks[key] = _minus(ours, theirs, level=1 - 2 * alpha)
         return tracks[key]
 
-    arrays = [read.headline, read.as_wrong, read.excluded]
-    return tuple(track(array) for array in arrays if not np.isnan(array).all())
+    return tuple(track(array) for array in (read.headline, read.as_wrong, read.excluded))
 
 
 def sequential_estimate(
@@ -123,7 +129,7 @@ def sequential_estimate(
             se=float(track.se[-1]),
             interval=Interval(low=low, high=high, level=level, method=BETTING),
             method=BETTING,
-            note="holds however often the run was looked at, and whenever it ended",
+            note=CONTRADICTED if track.contradicted else "holds however often the run was looked at",
         )
         population = population_error(array, clusters, level, value)
         return dataclasses.replace(found, value=value, benchmark=bar, population=population)
@@ -158,7 +164,7 @@ def _minus(ours: Track, theirs: _Side, level: float) -> list[Difference]:
             interval=Interval(low=low - theirs.high, high=high - theirs.low, level=level, method=BETTING),
             kind=BENCHMARK,
             method=f"{BETTING}, valid at every round; reference {theirs.method}",
-            assumptions=theirs.assumptions,
+            assumptions=(*theirs.assumptions, *([CONTRADICTED] if ours.contradicted else [])),
         )
         for value, se, low, high in zip(
             ours.value.tolist(), ours.se.tolist(), ours.low.tolist(), ours.high.tolist(), strict=True

@@ -7,7 +7,7 @@ sentence also says what was not shown. A claim over several tasks holds only if 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -19,6 +19,7 @@ from evalkit.types import KIND_LABELS, OUTCOME_LABELS, Difference, Outcome, Verd
 
 NOT_BEHIND = frozenset({Outcome.SUPERIOR, Outcome.EQUIVALENT, Outcome.NON_INFERIOR})
 
+_LEAST_P = 1e-6
 UNSCORED_DECIDE = "the samples without a score decide: counted as wrong or left out, they give different outcomes ({})"
 
 
@@ -92,14 +93,16 @@ def verdict(
     reference: str,
     informal: Sequence[str] = (),
     notes: Sequence[str] = (),
+    at: Callable[[float], Sequence[Difference]] | None = None,
 ) -> Verdict:
     """The verdict on `subject` against `reference` from the headline difference and its bounds.
 
-    bounds: the same difference with unscored samples counted as wrong and left out. If one of them has
-    another outcome than the headline, the verdict is `inconclusive` and a note says why. informal: reasons why it
-    is no more than informal, if there are any. p_lower and p_upper are
-    the headline's; p_ahead and p_behind the largest over all readings, so that a claim built on them holds in each.
-    Raises `UsageError` as `decide` does.
+    bounds: the same difference with unscored samples counted as wrong and left out. If one of them has another outcome
+    than the headline, the verdict is `inconclusive` and a note says why. informal: reasons why it is no more than
+    informal, if there are any. p_lower and p_upper are the headline's; p_ahead and p_behind the largest over all
+    readings, so that a claim built on them holds in each. at: the differences at another alpha; with it p_ahead and
+    p_behind below alpha are those at which the interval itself ends at 0, as a correction for several tasks needs
+    them; without it they are extrapolated from alpha. Raises `UsageError` as `decide` does.
     """
     outcome, p_lower, p_upper = decide(headline, margin=margin, alpha=alpha)
     others = [decide(bound, margin=margin, alpha=alpha)[0] for bound in bounds]
@@ -109,6 +112,8 @@ def verdict(
         words = dict.fromkeys(OUTCOME_LABELS[o] for o in [outcome, *others])
         all_notes += (UNSCORED_DECIDE.format(", ".join(words)),)
         outcome = Outcome.INCONCLUSIVE
+    p_ahead = max(p_at_most(d, 0.0, alpha) for d in (headline, *bounds))
+    p_behind = max(p_at_least(d, 0.0, alpha) for d in (headline, *bounds))
     claim = _claim(outcome, headline, margin, unsettled)
     sentence = f"{subject} {claim.format(reference=reference)} ({_numbers(headline, margin)})"
     return Verdict(
@@ -118,12 +123,27 @@ def verdict(
         difference=headline,
         p_lower=p_lower,
         p_upper=p_upper,
-        p_ahead=max(p_at_most(d, 0.0, alpha) for d in (headline, *bounds)),
-        p_behind=max(p_at_least(d, 0.0, alpha) for d in (headline, *bounds)),
+        p_ahead=_p_exact(p_ahead, alpha, at, lambda d: d.interval.low > 0),
+        p_behind=_p_exact(p_behind, alpha, at, lambda d: d.interval.high < 0),
         sentence=f"{sentence}; informal, since {' and '.join(informal)}" if informal else sentence,
         informal=bool(informal),
         notes=all_notes,
     )
+
+
+def _p_exact(
+    p: float, alpha: float, at: Callable[[float], Sequence[Difference]] | None, clears: Callable[[Difference], bool]
+) -> float:
+    """The smallest alpha, to 2 %, at which all readings still clear 0; `p` itself where they do not at `alpha`."""
+    if at is None or p >= alpha:
+        return p
+    low, high = _LEAST_P, alpha
+    if all(clears(d) for d in at(low)):
+        return low
+    while high / low > 1.02:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if all(clears(d) for d in at(middle)) else (middle, high)
+    return high
 
 
 def _claim(outcome: Outcome, difference: Difference, margin: float, unsettled: bool) -> str:

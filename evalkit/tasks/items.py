@@ -164,4 +164,5 @@ def _cluster(task: TaskSpec, row: dict[str, Any]) -> str | None:
             file=task.source_file,
             field="metadata.evalkit.cluster",
         )
-    return str(row[task.cluster])
+    label = row[task.cluster]
+    return None if label is None or label == "" else str(label)

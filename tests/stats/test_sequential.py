@@ -48,6 +48,48 @@ def test_either_end_is_ever_wrong_with_chance_alpha_at_most(design: str) -> None
     assert too_high <= most and too_low <= most
 
 
+MISSING = {
+    "at random": np.full(100, 0.3),
+    "on hard items": np.repeat([0.0, 0.5], [70, 30]),
+    "everywhere but on a few": np.repeat([1.0, 0.0], [97, 3]),
+}
+
+
+@pytest.mark.parametrize("where", MISSING)
+def test_the_ends_hold_whatever_the_missing_samples_would_have_been(where: str) -> None:
+    chances = np.repeat([0.95, 0.1], [70, 30])
+    rng, truth, n_replicates = np.random.default_rng(len(where)), float(chances.mean()), 120
+    wrong = 0
+    for _ in range(n_replicates):
+        values = rounds_of(rng, chances, 16)
+        statuses = all_scored(values)
+        statuses[rng.random(values.shape) < MISSING[where][:, None]] = ERRORED
+        found = stats.sequential_estimate("t", values, statuses, max_rounds=16)
+        for estimate in (found.headline, found.excluded):
+            assert estimate is not None
+            wrong += not estimate.benchmark.interval.low <= truth <= estimate.benchmark.interval.high
+    assert wrong <= 2 * (n_replicates * ALPHA + 3 * math.sqrt(n_replicates * ALPHA))
+
+
+def test_rounds_that_contradict_each_other_show_nothing() -> None:
+    """A model that changes in the middle of a run."""
+    values = np.ones((200, 20))
+    values[:, 10:] = 0
+    assert decided(values[:, 8:], exact(0.5)) is not None, "each half alone would"
+    found = stats.sequential_estimate("t", values, all_scored(values), max_rounds=ROUNDS).headline.benchmark
+    assert (found.interval.low, found.interval.high) == (0, 1) and "contradict" in found.note
+
+
+def test_what_one_reference_needs_does_not_undo_another() -> None:
+    """A lead that is later known to be small is decided all the same."""
+    values = rounds_of(np.random.default_rng(21), np.full(400, 0.8))
+    statuses = all_scored(values)
+    statuses[np.random.default_rng(22).random(values.shape) < 0.006] = UNPARSED
+    lead = decided(values, exact(0.755), margin=0.04, statuses=statuses)
+    assert lead is not None
+    assert all(decided(values[:, :r], exact(0.755), margin=0.04, statuses=statuses[:, :r]) == lead for r in (lead, 32))
+
+
 def test_a_usual_interval_looked_at_after_every_round_is_wrong_far_more_often() -> None:
     """What the sequence is for; if this fails, the test above shows nothing."""
     chances, rng = DESIGNS["equal"], np.random.default_rng(5)
@@ -63,7 +105,7 @@ def test_a_usual_interval_looked_at_after_every_round_is_wrong_far_more_often() 
 def test_the_estimate_is_unbiased_although_items_rest(design: str) -> None:
     chances, rng = DESIGNS[design], np.random.default_rng(11)
     found = []
-    for _ in range(150):
+    for _ in range(80):
         values = rounds_of(rng, chances)
         values = np.where(stats.allocation(values, ROUNDS).asked[:, :ROUNDS], values, np.nan)
         estimate = stats.sequential_estimate("t", values, np.where(np.isnan(values), -1, SCORED), max_rounds=ROUNDS)
