@@ -8,11 +8,13 @@ chance of a right answer of 5, 30, 50, 80 or 97 % x how it is spread over items:
 0.6: most items nearly always or nearly never right) or bell-shaped (a + b = 10). In each replicate items are drawn,
 then the samples of two models that differ by a known amount.
 
-For each cell: how often the 95 % intervals cover the truth (`same items`: the mean chance of the items drawn; `new items`:
-the mean of the distribution), their width beside that of an oracle who knows the true variance, how often a verdict
-claims parity although the true difference is the margin, and a lead although there is none. For k = 64 also
+For each cell: how often the 95 % intervals cover the truth (`same items`: the mean chance of the items drawn; `new
+items`: the mean of the distribution), their width beside that of an oracle who knows the true variance, how often a
+verdict claims parity although the true difference is the margin, and a lead although there is none. For k = 64 also
 verdicts that are looked at after every round. `plain` is the usual interval, mean -+ 1.96 standard errors, which
 evalkit does not use.
+
+The plot needs matplotlib (`pip install 'evalkit[bench]'`).
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ FIXED_POWER_90 = 1.644854 + 1.281552
 """True lead, in standard errors of 64 rounds, that a usual test at alpha finds with 90 % power."""
 PARITY_POWER_90 = 2 * 1.644854
 """Margin in the same unit at which two one-sided tests show parity of equal models with 90 % power."""
+COLOURS = {"equal": "#1b6ca8", "U": "#c1440e", "bell": "#3d8b37"}
 HALF_WIDTH = 0.1
 """The two models differ by so much, where the margin is to be false; the margin is set to it."""
 
@@ -187,57 +190,70 @@ def summary(
 
 
 def plot(source: Path, target: Path) -> None:
-    """Four panels: coverage, widths, false verdicts, samples used."""
+    """Six panels, a dot a cell: coverage of both bars, widths, false claims with fixed k and at each round, savings."""
     import matplotlib
 
     matplotlib.use("svg")
+    matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "evalkit", "font.size": 9, "axes.titlesize": 10}
     import matplotlib.pyplot as plt
 
     data = json.loads(source.read_text())
     fixed, looked = data["fixed"], data["sequential"]
-    figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), constrained_layout=True)
-    colours = {"equal": "#1b6ca8", "U": "#c1440e", "bell": "#4a8f3c"}
-
-    def points(axis: Any, cells: list[dict[str, Any]], key: str, marker: str, by: str) -> None:
-        for spread, colour in colours.items():
-            chosen = [c for c in cells if c["spread"] == spread]
-            places = [
-                sorted({c[by] for c in cells}).index(c[by]) + 0.22 * (list(colours).index(spread) - 1) for c in chosen
-            ]
-            axis.plot(places, [c[key] for c in chosen], marker, color=colour, alpha=0.6, markersize=4)
-        axis.set_xticks(range(len({c[by] for c in cells})), [f"{by} = {v:,}" for v in sorted({c[by] for c in cells})])
-
-    top = axes[0][0]
-    points(top, fixed, "covered_same", "o", "k")
-    points(top, fixed, "covered_new", "x", "k")
-    top.axhline(0.95, color="black", linewidth=0.8)
-    top.axhline(0.935, color="grey", linewidth=0.8, linestyle="--")
-    top.set_title("Coverage of the 95 % intervals (o same items, x new items)")
-    width = axes[0][1]
     wide = [c for c in fixed if c["k"] >= 16 and 0.2 <= c["mean"] <= 0.8]
-    points(width, wide, "width_same", "o", "n")
-    points(width, wide, "width_new", "x", "n")
-    width.axhline(1.3, color="grey", linewidth=0.8, linestyle="--")
-    width.set_title("Width beside an oracle's, k >= 16, mean 0.3 to 0.8")
-    false = axes[1][0]
-    for key, marker in (
-        ("false_parity_published", "o"),
-        ("false_parity_paired_new", "x"),
-        ("false_lead_published", "+"),
-    ):
-        points(false, fixed, key, marker, "n")
-    false.axhline(0.05, color="black", linewidth=0.8)
-    false.set_title("False parity (o published, x paired), false lead (+)")
-    used = axes[1][1]
-    for key, marker in (("lead_used", "o"), ("equal_2x_used", "x")):
-        points(used, looked, key, marker, "n")
-    used.axhline(0.6, color="black", linewidth=0.8)
-    used.axhline(1 / 3, color="grey", linewidth=0.8, linestyle="--")
-    used.set_title("Share of 64 rounds used (o lead at 90 % power, x equal, margin x 2)")
-    for spread, colour in colours.items():
-        used.plot([], [], "s", color=colour, label=f"difficulty: {spread}")
-    used.legend(fontsize=8)
+    noise = {name: 3 * math.sqrt(ALPHA * (1 - ALPHA) / count) for name, count in data["replicates"].items()}
+    figure, axes = plt.subplots(2, 3, figsize=(13, 8), constrained_layout=True)
+    panels = axes.ravel()
+    for axis, key, what in zip(panels, ("covered_same", "covered_new"), ("same", "new"), strict=False):
+        strip(axis, fixed, "k", {key: "o"})
+        axis.set_title(f"Coverage of the 95 % interval, {what} items")
+        limits(axis, 0.95, -noise["fixed"])
+        axis.axhline(0.935, color="black", linewidth=0.8, linestyle="--")
+    strip(panels[2], wide, "n", {"width_same": "o", "width_new": "x"}, ("same items", "new items"))
+    panels[2].set_title("Width beside an oracle's (k ≥ 16, mean 0.3 to 0.8)")
+    limits(panels[2], 1.3, 0)
+    names = {"false_parity_published": "o", "false_parity_paired_new": "x", "false_lead_published": "+"}
+    strip(panels[3], fixed, "n", names, ("parity, published", "parity, paired", "lead, published"))
+    panels[3].set_title("False claims, k fixed")
+    limits(panels[3], ALPHA, noise["fixed"])
+    names = {"wrong_low": "o", "wrong_high": "x", "false_parity_noisy": "+"}
+    strip(panels[4], looked, "n", names, ("low end, ever", "high end, ever", "parity, published"))
+    panels[4].set_title("False claims, looked at after every round")
+    limits(panels[4], ALPHA, noise["sequential"])
+    names = {"lead_used": "o", "parity_used": "+", "equal_2x_used": "x"}
+    strip(panels[5], looked, "n", names, ("lead, 90 % power", "parity, 90 % power", "equal, margin x 2"))
+    panels[5].set_title("Share of the samples of 64 rounds used")
+    limits(panels[5], 0.6, 0)
+    limits(panels[5], 1 / 3, 0)
+    panels[5].set_ylim(0, 1)
+    spreads = [plt.Line2D([], [], marker="s", linewidth=0, color=colour) for colour in COLOURS.values()]
+    labels = [f"difficulty: {name}" for name in COLOURS]
+    figure.legend(spreads, labels, loc="outside upper center", ncols=3, frameon=False)
     figure.savefig(target, metadata={"Date": None})
+
+
+def strip(axis: Any, cells: list[dict[str, Any]], by: str, keys: dict[str, str], labels: tuple[str, ...] = ()) -> None:
+    """One dot a cell and key, in columns by `by`, within them by how difficulty is spread, then by key and mean."""
+    groups, means = sorted({c[by] for c in cells}), sorted({c["mean"] for c in cells})
+    for i, (key, marker) in enumerate(keys.items()):
+        for j, (spread, colour) in enumerate(COLOURS.items()):
+            chosen = [c for c in cells if c["spread"] == spread]
+            within = [(i + (means.index(c["mean"]) + 0.5) / len(means)) / len(keys) for c in chosen]
+            x = [groups.index(c[by]) + 0.28 * (j - 1) + 0.24 * (w - 0.5) for c, w in zip(chosen, within, strict=True)]
+            axis.plot(x, [c[key] for c in chosen], marker, color=colour, alpha=0.7, markersize=3.5)
+    axis.set_xticks(range(len(groups)), [f"{by} = {v:,}" for v in groups])
+    for label, marker in zip(labels, keys.values(), strict=False):
+        axis.plot([], [], marker, color="black", markersize=4, label=label)
+    if labels:
+        low, high = axis.get_ylim()
+        axis.set_ylim(low, high + 0.15 * (high - low))
+        axis.legend(fontsize=7, loc="upper right", ncols=len(labels), columnspacing=1, handletextpad=0.1)
+
+
+def limits(axis: Any, promised: float, noise: float) -> None:
+    """The line of what is promised, and a grey band of Monte Carlo error beyond it."""
+    axis.axhline(promised, color="black", linewidth=0.8)
+    if noise:
+        axis.axhspan(promised, promised + noise, color="grey", alpha=0.2, linewidth=0)
 
 
 def _fixed(job: tuple[Any, ...]) -> dict[str, Any]:
