@@ -125,8 +125,8 @@ def _measured_entry(task: TaskSummary, record: RunRecord) -> _Entry | None:
     if task.estimate is None:
         return None
     head = task.estimate.headline
-    notes = list(task.audit)
-    if task.samples_owed:
+    notes = [task.rounds.in_words, *task.audit] if task.rounds else list(task.audit)
+    if task.samples_owed and not task.rounds:
         notes.append(f"{task.samples_owed} samples are still owed")
     not_scored = {name: n for name, n in task.statuses.items() if name != "scored"}
     notes += [f"{n} samples {name}" for name, n in not_scored.items()]
@@ -137,7 +137,7 @@ def _measured_entry(task: TaskSummary, record: RunRecord) -> _Entry | None:
         interval=_percent(head.benchmark),
         population_interval=_percent(head.population),
         n_items=head.n_items,
-        samples=spec.samples,
+        samples=task.rounds.counted if task.rounds else spec.samples,
         date=record.created[:10],
         source=f"run {record.id}",
         notes=tuple(notes),

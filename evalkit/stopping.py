@@ -67,6 +67,12 @@ class UntilDecided:
         allotted = stats.allocation(read.headline, task.samples)
         return allotted.asked[:, : scores.statuses.shape[1]]
 
+    def full_rounds(self, task: TaskSpec, scores: TaskScores) -> int:
+        """First rounds, of those that count, in which every item was asked: the same number of samples for all."""
+        rounds = self.rounds(task, scores)
+        all_asked = self.asked(task, scores)[:, : rounds.counted].all(axis=0)
+        return int(all_asked.argmin()) if not all_asked.all() else rounds.counted
+
     def differences(
         self, task: TaskSpec, scores: TaskScores, reference: Reference, *, margin: float, alpha: float
     ) -> list[Difference]:
@@ -164,7 +170,10 @@ def require_decidable(spec: RunSpec, refs: Sequence[Reference], items: Mapping[s
             )
         found, reasons = _comparable(refs, spec.references, task, items[task.name] if items else None)
         if not found:
-            raise UsageError(f"--until-decided: {task.name} can never be decided: {'; '.join(reasons)}")
+            raise UsageError(
+                f"--until-decided: {task.name} can never be decided: {'; '.join(reasons)}. "
+                "Leave this task out, or name other models with --against"
+            )
 
 
 def _comparable(

@@ -86,7 +86,7 @@ def summarize(store: RunStore) -> RunSummary:
 
 def _looked_at(task: TaskSpec, scores: TaskScores, rounds: Rounds, owed: int) -> TaskEstimate:
     """Estimate of a task that was looked at after every round, from the rounds that decided it or those there are."""
-    counted = first_rounds(scores, rounds.decided_after or rounds.complete)
+    counted = first_rounds(scores, rounds.counted)
     return sequential_estimate(
         task.name,
         counted.values,
@@ -104,6 +104,7 @@ def _task_summary(
     scores = task_scores(store, task)
     opinions = agreement.summaries(store, task, scores.values, scores.statuses)
     rounds = rule.rounds(task, scores) if rule else None
+    stored = {str(s): int((scores.statuses == number).sum()) for number, s in enumerate(STATUSES)}
     asked = np.ones(scores.values.shape, dtype=np.bool_)
     if rule and rounds:
         asked[:, : rounds.complete + 2] = rule.asked(task, scores)[:, : rounds.complete + 2]
@@ -133,7 +134,7 @@ def _task_summary(
     found = audit.findings(
         task,
         totals,
-        counts,
+        {name: n for name, n in stored.items() if n},
         model=model,
         items=store.items(task.name),
         n_items=store.n_items(task.name),

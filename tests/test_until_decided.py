@@ -113,7 +113,7 @@ def test_what_is_printed(cli: Cli, aime: Path) -> None:
     with Endpoint(RIGHT) as endpoint:
         result = cli(*args(endpoint, aime, "--against", "gpt-4o"))
     (line,) = [line for line in result.out.splitlines() if "decided" in line]
-    after = int(re.fullmatch(r"aime24: decided after (\d+) of at most 64 rounds", line)[1])  # type: ignore[index]
+    after = int(re.match(r"aime24: decided after (\d+) of at most 64 rounds;", line)[1])  # type: ignore[index]
     assert "owed" not in result.out
     last = [line for line in result.err.splitlines() if re.match(r"[\d,]+/", line)][-1]
     done, total = (int(n.replace(",", "")) for n in re.match(r"([\d,]+)/([\d,]+)", last).groups())  # type: ignore[union-attr]
@@ -147,7 +147,7 @@ def test_an_undecided_run_is_no_failure(cli: Cli, aime: Path) -> None:
     with Endpoint(MIDDLING) as endpoint:
         result = cli(*args(endpoint, aime, *UNREACHABLE, "--max-samples", 5))
         assert result.code == 0, result.err
-        assert "aime24: not decided after 5 rounds" in result.out
+        assert "aime24: not decided after 5 of at most 5 rounds" in result.out
         assert len(endpoint.bodies) == 5 * N_ITEMS and set(asked(endpoint).values()) == {1}
         summary = json.loads((only_run() / "summary.json").read_text())["tasks"][0]
         assert summary["rounds"] == {"complete": 5, "most": 5, "decided_after": None}

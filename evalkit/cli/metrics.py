@@ -12,8 +12,9 @@ from evalkit import audit
 from evalkit.cli.common import json_option, note, print_json, print_table
 from evalkit.errors import UsageError
 from evalkit.report import format as fmt
-from evalkit.scores import TaskScores, one_sample_each, task_scores
+from evalkit.scores import TaskScores, first_rounds, one_sample_each, task_scores
 from evalkit.stats import Metric, MetricValue, metric_value, parse_metric, readings, usual_metrics
+from evalkit.stopping import UntilDecided
 from evalkit.store import RunStore
 
 
@@ -37,6 +38,12 @@ def metrics(run: Path, names: tuple[str, ...], as_json: bool) -> None:
         copied = audit.copied(spec.tasks, {task.name: store.totals(task.name) for task in spec.tasks})
         for task in spec.tasks:
             scores = task_scores(store, task)
+            if spec.until_decided:
+                n = UntilDecided(store).full_rounds(task, scores)
+                faults.append(
+                    f"{task.name}: of a run with --until-decided only the {n} rounds that asked every item count"
+                )
+                scores = first_rounds(scores, n)
             if task.name in copied:
                 faults.append(f"{task.name}: {copied[task.name]}, so each item has one")
                 scores = one_sample_each(scores)

@@ -133,6 +133,11 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
                 raise UsageError("--extend asks for more: give --samples, --limit, or both")
             extend_run(store, loader, samples=options["samples"], limit=options["limit"])
         if again:
+            if store.record.spec.until_decided and set(again) != {Status.ERRORED}:
+                raise UsageError(
+                    "--retry: a run with --until-decided can ask again for errored samples only; to draw other answers "
+                    "a second time, after looking, would void its error rates"
+                )
             store.owe(again)
         budget = budget_of(options)
         return finish(store, quiet, as_json, fresh=resume is None, budget=budget, cache=options["cache"], second=second)
@@ -194,9 +199,6 @@ def finish(
         print_json(summary)
     elif stopped is None or summary.n_samples:
         print_summary(summary)
-        for task in summary.tasks:
-            if task.rounds:
-                click.echo(f"{task.task}: {task.rounds.in_words}")
         if stopped is None and store.record.spec.references:
             models = store.record.spec.references
             print_comparisons(compare_store(store, models, load_references()), details=False)

@@ -14,7 +14,8 @@ import numpy as np
 
 from evalkit import audit
 from evalkit.codec import digest
-from evalkit.scores import TaskScores, one_sample_each, task_scores
+from evalkit.scores import TaskScores, first_rounds, one_sample_each, task_scores
+from evalkit.stopping import UntilDecided
 from evalkit.store import RunStore
 from evalkit.summary import summarize
 
@@ -55,6 +56,8 @@ def run_scores(store: RunStore) -> dict[str, RunScores]:
     found = {}
     for task in tasks:
         scores = task_scores(store, task)
+        if store.record.spec.until_decided:  # later rounds ask the items that varied, and stop where they please
+            scores = first_rounds(scores, UntilDecided(store).full_rounds(task, scores))
         found[task.name] = RunScores(
             scores=one_sample_each(scores) if task.name in copied else scores,
             samples_owed=summaries[task.name].samples_owed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from evalkit import references
@@ -12,8 +13,12 @@ from evalkit.stats import BETTING, against_reference, not_comparable, verdict
 from evalkit.stopping import UntilDecided, published
 from evalkit.store import RunStore
 from evalkit.summary import TaskSummary, summarize
-from evalkit.types import Difference, Reference, Severity, TaskEstimate, TaskSpec
+from evalkit.types import Difference, Reference, Rounds, Severity, TaskEstimate, TaskSpec
 
+_LOOKED = (
+    "the intervals hold however often one looks; of the difference, the ends are those of the run less those of the "
+    "reference, each at its part of alpha"
+)
 Differ = Callable[[Reference, float, float], Sequence[Difference]]
 """(reference, margin, alpha) -> run minus reference: the headline, then its bounds."""
 
@@ -27,11 +32,13 @@ def compare_task(
     refs: Sequence[Reference],
     declared: Declared,
     differ: Differ,
+    rounds: Rounds | None = None,
 ) -> Comparison:
-    """Compare one task with the default record of one reference model."""
+    """Compare one task with the default record of one reference model; `rounds` if it was looked at after each."""
     reference = references.default(refs, model, task.name)
     margin, alpha, notes = declared.of(task)
-    mismatches = tuple(protocol_mismatches(task, items, reference)) if reference else ()
+    asked = dataclasses.replace(task, samples=rounds.counted) if rounds else task
+    mismatches = tuple(protocol_mismatches(asked, items, reference)) if reference else ()
     fatal = [m for m in mismatches if m.severity is Severity.FATAL]
     if estimate is None:
         result = not_comparable("the run has no sample that can be counted", margin=margin, alpha=alpha)
@@ -43,7 +50,8 @@ def compare_task(
             why = "; ".join(m.note for m in fatal)
             result = not_comparable(why, margin=margin, alpha=alpha, difference=headline)
         else:
-            owed = [f"{estimate.samples_owed} samples are still owed"] if estimate.samples_owed else []
+            owed = [f"{estimate.samples_owed} samples are still owed"] if estimate.samples_owed and not rounds else []
+            looked = [f"{rounds.in_words}: {_LOOKED}"] if rounds else []
             differing = ["the protocols differ"] if any(m.severity is Severity.MAJOR for m in mismatches) else []
             result = verdict(
                 headline,
@@ -54,7 +62,7 @@ def compare_task(
                 reference=f"{model} on {task.title}",
                 at=lambda level: differ(reference, margin, level),
                 informal=(*differing, *notes, *owed),
-                notes=(*notes, *owed),
+                notes=(*notes, *owed, *looked),
             )
     return Comparison(
         task=task.name,
@@ -91,17 +99,25 @@ def compare_store(
             refs,
             declared,
             _differ(store, task, summaries[task.name], declared.kind or "benchmark"),
+            _looked_at(summaries[task.name], declared.kind or "benchmark"),
         )
         for task in spec.tasks
         for name in names
     ]
 
 
+def _looked_at(summary: TaskSummary, kind: str) -> Rounds | None:
+    """The rounds, if the comparison is by what was known after each of them."""
+    found = summary.estimate
+    by_rounds = found is not None and found.headline.benchmark.method == BETTING and kind == "benchmark"
+    return summary.rounds if by_rounds else None
+
+
 def _differ(store: RunStore, task: TaskSpec, summary: TaskSummary, kind: str) -> Differ:
     """How a task is compared: with the number of samples fixed beforehand, or looked at after every round."""
-    estimate, rounds = summary.estimate, summary.rounds
-    if rounds and estimate and kind == "benchmark" and estimate.headline.benchmark.method == BETTING:
-        scores = first_rounds(task_scores(store, task), rounds.decided_after or rounds.complete)
+    estimate, rounds = summary.estimate, _looked_at(summary, kind)
+    if rounds:
+        scores = first_rounds(task_scores(store, task), rounds.counted)
         rule = UntilDecided(store)
         return lambda reference, margin, alpha: rule.differences(task, scores, reference, margin=margin, alpha=alpha)
 

@@ -111,7 +111,11 @@ class _Pair:
         reasons = [m.note for m in _coverage(shared)]
         reasons += ["the protocols differ"] if any(m.severity is Severity.MAJOR for m in mismatches) else []
         both = ("the run", self.store, owed[0]), ("the other run", self.other, owed[1])
-        reasons += [f"{who} was looked at after every round" for who, side, _ in both if side.record.spec.until_decided]
+        reasons += [
+            f"{who} was looked at after every round, so only its first full rounds count"
+            for who, side, _ in both
+            if side.record.spec.until_decided
+        ]
         reasons += notes + [f"{who} owes {n} samples" for who, _, n in both if n]
         return verdict(
             headline,

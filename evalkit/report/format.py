@@ -155,3 +155,10 @@ def count(number: int) -> str:
 def secondary(estimate: TaskEstimate) -> str:
     """`pass@4 83.3, maj@4 76.7`; empty for one sample an item."""
     return ", ".join(f"{name} {percent(value)}" for name, value in estimate.secondary.items())
+
+
+def rounds(task: TaskSummary) -> str:
+    """How many rounds a task took that was looked at after each of them."""
+    if task.rounds is None:
+        return ""
+    return f"{task.rounds.in_words}; its interval for the same items holds however often one looks"

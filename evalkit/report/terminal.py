@@ -70,6 +70,9 @@ def print_summary(summary: RunSummary) -> None:
     for task in summary.tasks:
         if task.estimate and task.estimate.secondary:
             say(out, f"[dim]{escape(task.task)}: {fmt.secondary(task.estimate)}[/dim]")
+    for task in summary.tasks:
+        if task.rounds:
+            say(out, f"{escape(task.task)}: {fmt.rounds(task)}")
     print_findings(out, summary)
     if summary.cost is not None and summary.prices is not None:
         say(out, f"cost: {summary.cost:.4g} {escape(summary.prices.currency)}")

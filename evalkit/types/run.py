@@ -72,8 +72,12 @@ class Rounds:
         return self.most if self.decided_after is None else self.decided_after
 
     @property
+    def counted(self) -> int:
+        """Rounds that the estimate is made of."""
+        return self.complete if self.decided_after is None else self.decided_after
+
+    @property
     def in_words(self) -> str:
         if self.decided_after is not None:
             return f"decided after {self.decided_after} of at most {self.most} rounds"
-        of = "" if self.complete == self.most else f" of at most {self.most}"
-        return f"not decided after {self.complete}{of} rounds"
+        return f"not decided after {self.complete} of at most {self.most} rounds"
