@@ -143,6 +143,14 @@ def test_rounds_are_asked_for_one_ahead_and_no_further(cli: Cli, aime: Path) -> 
     assert ahead[0] and any(ahead[1:]), "one round ahead; the first look takes long, since it imports much"
 
 
+def test_answers_are_not_drawn_again_after_looking(cli: Cli, aime: Path) -> None:
+    with Endpoint(MIDDLING) as endpoint:
+        assert cli(*args(endpoint, aime, *UNREACHABLE, "--max-samples", 3)).code == 0
+        refused = cli("run", "--resume", only_run(), "--retry", "unparsed")
+        assert refused.code == 2 and "errored samples only" in refused.err
+        assert cli("run", "--resume", only_run(), "--retry", "errored").code == 0
+
+
 def test_an_undecided_run_is_no_failure(cli: Cli, aime: Path) -> None:
     with Endpoint(MIDDLING) as endpoint:
         result = cli(*args(endpoint, aime, *UNREACHABLE, "--max-samples", 5))
