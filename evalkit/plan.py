@@ -57,6 +57,10 @@ class Terms:
     prices: Prices | None = None
 
 
+_WORTH_LOOKING = 2
+"""Rounds at most for each sample of the fixed k, up to which stopping once decided is proposed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """What can be shown if the sampling noise is this share of p(1-p). Fractions, at the power that is asked for."""
@@ -68,6 +72,8 @@ class Reach:
     """Smallest true lead that the planned k shows; None if there is no room above the reference."""
     samples_needed: int | None
     """k for parity within the declared margin; None if no k is enough."""
+    rounds_needed: int | None
+    """The same as most rounds of `run --until-decided`."""
     margin_at_any_k: float
 
 
@@ -278,6 +284,7 @@ def _reach(design: power.Design, task: TaskSpec) -> Reach:
         margin_at_k=power.parity_margin(design, task.samples),
         lead_at_k=power.smallest_lead(design, task.samples),
         samples_needed=power.samples_needed(design, task.margin),
+        rounds_needed=power.rounds_needed(design, task.margin),
         margin_at_any_k=power.best_margin(design),
     )
 
@@ -290,10 +297,14 @@ def _in_words(task: TaskSpec, plan: ReferencePlan, terms: Terms) -> ReferencePla
     parity = _parity(task, plan, plan.reach, plan.bound, terms.power)
     sentence = f"{task.name} against {plan.model}: {parity}. {_lead(task, plan.reach)}. {_beyond(task, plan)}"
     k = plan.reach.samples_needed
-    commands = [f"{start} --samples {k or task.samples}"]
-    if k:
-        most = plan.bound.samples_needed or k
-        commands.append(f"{start} --until-decided --margin {task.margin:g} --max-samples {max(most, 2)}")
+    commands = [f"{start} --margin {task.margin:g} --samples {k or task.samples}"]
+    most = plan.reach.rounds_needed
+    if k and most and most <= _WORTH_LOOKING * k:
+        commands.append(f"{start} --margin {task.margin:g} --until-decided --max-samples {most}")
+    elif k:
+        rounds = f"up to {most} rounds" if most else "more rounds than there can be"
+        sentence += f" To stop once decided would take {rounds} for the same power, as {plan.model}'s own error weighs"
+        sentence += " more there: a fixed k is cheaper unless the scores are far apart."
     return dataclasses.replace(plan, sentence=sentence, commands=tuple(commands))
 
 

@@ -30,8 +30,10 @@ def test_the_reasoning_board(cli: Cli) -> None:
     within, missing = tasks["aime25"]["references"]
     needed, bound = within["reach"]["samples_needed"], within["bound"]["samples_needed"]
     assert 4 < needed < bound <= 64
-    assert within["commands"][0].endswith(f"--against deepseek-r1 --samples {needed}")
-    assert within["commands"][1].endswith(f"--until-decided --margin 0.05 --max-samples {bound}")
+    assert within["commands"] == [
+        f"evalkit run aime25 -m fake:x --against deepseek-r1 --margin 0.05 --samples {needed}"
+    ]
+    assert within["reach"]["rounds_needed"] > 2 * needed and "a fixed k is cheaper unless" in within["sentence"]
     assert "prompt" in within["informal"] and within["margin_new_items"] > 0.2
     assert missing["reach"] is None and missing["sentence"] == "aime25 against o1: it has no published score"
     assert [c["samples"] for c in tasks["aime25"]["costs"]] == [needed, bound, 64]
@@ -46,8 +48,8 @@ def test_the_printed_plan_has_everything_within_120_columns(cli: Cli) -> None:
         "upper bound: the token limit",
         "tokens/s unknown: give --tokens-per-s",
         "prior: difficulty Beta(a, b)",
-        "run it: evalkit run aime25 -m fake:x --against deepseek-r1 --samples",
-        "or stop once decided: evalkit run aime25",
+        "run it: evalkit run aime25 -m fake:x --against deepseek-r1 --margin 0.05 --samples",
+        "To stop once decided would take up to",
     ):
         assert words in text, words
     tables = text.split("aime24, aime25, math500, gsm8k: prior")[0]
@@ -203,3 +205,14 @@ def test_bad_input_is_refused_by_name(cli: Cli, args: list[object], words: str) 
     assert result.code == 2
     assert words in result.err
     assert result.out == ""
+
+
+def test_stopping_once_decided_is_proposed_where_it_pays(cli: Cli) -> None:
+    """The constant answer is an exact number: nothing of alpha is spent on it."""
+    (found,) = plan(cli, "quickstart_sums", "-m", "fake:x", "--against", "constant-answer").values()
+    (against,) = found["references"]
+    needed, most = against["reach"]["samples_needed"], against["reach"]["rounds_needed"]
+    assert needed < most and ("--until-decided" in against["commands"][-1]) is (most <= 2 * needed)
+    tight = plan(cli, "quickstart_sums", "-m", "fake:x", "--against", "constant-answer", "--margin", "0.03")
+    (against,) = tight["quickstart_sums"]["references"]
+    assert against["commands"][-1].endswith(f"--until-decided --max-samples {against['reach']['rounds_needed']}")

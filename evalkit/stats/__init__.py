@@ -20,6 +20,7 @@ from evalkit.stats.power import (
     parity_margin,
     pilot_share,
     reference_arm,
+    rounds_needed,
     samples_needed,
     smallest_lead,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "rank_intervals",
     "readings",
     "reference_arm",
+    "rounds_needed",
     "samples_needed",
     "sequential_differences",
     "sequential_estimate",

@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,8 +42,9 @@ from evalkit.stats.intervals import (
     population_interval,
     whole_range,
 )
+from evalkit.stats.sequential import reference_side
 from evalkit.stats.verdicts import check_margin
-from evalkit.types import ItemSpread
+from evalkit.types import ItemSpread, Published
 
 PRIOR_SHARE = 0.5
 """Share of p (1 - p) that is sampling noise, for items of difficulty Beta(a, b) with a + b = 1."""
@@ -51,6 +53,7 @@ BOUND_SHARE = 1.0
 ANY_K = 1_000_000
 """So many samples an item leave nothing of the run's own noise."""
 
+_EARLY, _LEARNING = 1.17, 4
 _N_POINTS = 200
 """Predicted scores; more of them where the power asks for a rarer one."""
 
@@ -218,6 +221,40 @@ def samples_needed(design: Design, margin: float) -> int | None:
         middle = (too_few + enough) // 2
         too_few, enough = (too_few, middle) if parity_margin(design, middle) <= margin else (middle, enough)
     return enough
+
+
+def rounds_needed(design: Design, margin: float) -> int | None:
+    """The most rounds that `run --until-decided` needs to show parity within `margin` with the wanted power; None if
+    no number is enough.
+
+        margin - a >= 3/2 sqrt(log(1 / (alpha - beta))) se_K + z sqrt(se_K^2 + se_ref^2),  then K / EARLY + LEARNING
+
+    with a the arm and beta the part of alpha that the reference gets (`sequential.reference_side`), z the normal
+    quantile at (1 + power) / 2, and 3/2 sqrt(log) se_K the arm of the confidence sequence in its last round. EARLY:
+    what the looks before the last are worth; LEARNING: rounds in which the items are not known yet; both by
+    simulation. Raises `UsageError` for a margin outside (0, 1).
+    """
+    check_margin(margin)
+    reference = Published(
+        value=design.value, n_items=design.reference_items, samples=design.reference_samples, exact=design.exact
+    )
+    z = NormalDist().inv_cdf((1 + design.power) / 2)
+    noise = max(design.item_variance(design.value, 1), 0.5 / design.n_items)
+
+    def is_enough(rounds: int) -> bool:
+        theirs = reference_side(reference, design.n_items, margin=margin, alpha=design.alpha, max_rounds=rounds)
+        room = margin - max(theirs.high - theirs.value, theirs.value - theirs.low)
+        se = math.sqrt(noise / (design.n_items * rounds))
+        arm = 1.5 * math.sqrt(-math.log(design.alpha - theirs.alpha)) * se
+        return room >= arm + z * math.hypot(se, theirs.se)
+
+    if not is_enough(ANY_K):
+        return None
+    too_few, enough = 0, ANY_K
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        too_few, enough = (too_few, middle) if is_enough(middle) else (middle, enough)
+    return math.ceil(enough / _EARLY) + _LEARNING
 
 
 def _predicted_scores(design: Design, k: int) -> Floats:

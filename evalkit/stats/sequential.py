@@ -88,7 +88,7 @@ def sequential_differences(
     Each interval has level 1 - 2 alpha in the sense that each of its ends is wrong at any round ever with probability
     alpha at most. What is left out could have had any value: its interval reaches from all of it wrong to all right.
     """
-    theirs = _reference_side(reference, len(read.headline), margin=margin, alpha=alpha, max_rounds=max_rounds)
+    theirs = reference_side(reference, len(read.headline), margin=margin, alpha=alpha, max_rounds=max_rounds)
     tracks: dict[bytes, list[Difference]] = {}
 
     def track(array: Floats) -> list[Difference]:
@@ -144,7 +144,7 @@ def sequential_estimate(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
+class Side:
     """The reference, with the part of alpha that its uncertainty gets."""
 
     value: float
@@ -156,7 +156,7 @@ class _Side:
     assumptions: tuple[str, ...]
 
 
-def _minus(ours: Track, theirs: _Side, level: float) -> list[Difference]:
+def _minus(ours: Track, theirs: Side, level: float) -> list[Difference]:
     return [
         Difference(
             value=value - theirs.value,
@@ -172,7 +172,7 @@ def _minus(ours: Track, theirs: _Side, level: float) -> list[Difference]:
     ]
 
 
-def _reference_side(reference: Published, n_items: int, *, margin: float, alpha: float, max_rounds: int) -> _Side:
+def reference_side(reference: Published, n_items: int, *, margin: float, alpha: float, max_rounds: int) -> Side:
     """The reference's interval at its part of alpha, which is settled before any round.
 
     It is the part with which parity would be shown in the fewest rounds if both scores were equal; if no number of
@@ -191,7 +191,7 @@ def _reference_side(reference: Published, n_items: int, *, margin: float, alpha:
 
     share = 0.0 if reference.exact else min(_SHARES, key=need)
     (low, high), variance, assumptions = published_side(reference, n_items, "reference", 1 - 2 * share * alpha)
-    return _Side(
+    return Side(
         value=q,
         se=math.sqrt(variance),
         low=low,

@@ -12,18 +12,21 @@ from scipy.stats import beta, norm
 
 from evalkit.errors import UsageError
 from evalkit.stats import (
+    STATUSES,
     Design,
     against_reference,
     best_margin,
     decide,
+    decided_after,
     estimate,
     parity_margin,
     pilot_share,
     reference_arm,
+    rounds_needed,
     samples_needed,
     smallest_lead,
 )
-from evalkit.types import Outcome
+from evalkit.types import Outcome, Published
 
 AIME = Design(value=0.798, n_items=30, alpha=0.05, power=0.8, reference_samples=64)
 UNSTATED = dataclasses.replace(AIME, value=0.792, reference_samples=None)
@@ -191,3 +194,23 @@ def test_wrong_designs_are_refused_with_their_value(field: str, wrong: Any) -> N
 def test_wrong_margins_are_refused(margin: float) -> None:
     with pytest.raises(UsageError, match="margin"):
         samples_needed(AIME, margin)
+
+
+def test_the_most_rounds_planned_give_the_power_asked_for() -> None:
+    """Runs that are looked at after every round, as good as an exact reference."""
+    design = Design(value=0.5, n_items=100, alpha=0.05, power=0.8, exact=True)
+    margin, fixed = 0.035, samples_needed(design, 0.035)
+    most = rounds_needed(design, margin)
+    assert fixed is not None and most is not None and 1.2 * fixed < most < 2.2 * fixed
+    rng, n_replicates, shown, used = np.random.default_rng(4), 60, 0, 0
+    for _ in range(n_replicates):
+        chances = rng.beta(0.5, 0.5, 100)
+        values = (rng.random((100, most)) < chances[:, None]).astype(float)
+        reference = Published(value=float(chances.mean()), n_items=None, samples=None, exact=True)
+        statuses = np.full(values.shape, STATUSES.index("scored"), dtype=np.int8)
+        after = decided_after(values, statuses, references=[reference], margin=margin, alpha=0.05, max_rounds=most)
+        shown += after is not None
+        used += after or most
+    assert shown / n_replicates >= 0.7 and used / n_replicates < 1.4 * fixed
+    noisy = Design(value=0.5, n_items=100, alpha=0.05, power=0.8, reference_items=100, reference_samples=1)
+    assert rounds_needed(noisy, margin) is None, "the reference's own error is larger than the margin"
