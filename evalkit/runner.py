@@ -330,7 +330,7 @@ class _Job:
                 message = f"{task.name}: {rounds.in_words}"
                 self.observer.event(Event(kind=EventKind.DECIDED, message=message, what=task.name, value=n_spared))
             elif n_spared:
-                message = f"{task.name}: round {n_complete + 2} leaves out {n_spared:,} items that have settled"
+                message = f"{task.name}: settled items left out of round {n_complete + 2}: {n_spared:,}"
                 self.observer.event(Event(kind=EventKind.ROUND, message=message, what=task.name, value=n_spared))
             self._go_on()
         self._looking.discard(task.name)
