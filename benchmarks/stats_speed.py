@@ -11,6 +11,7 @@ several rounds, as is their CPU time; reading a run directory is not in them.
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import scipy.stats
 from support import about, yardstick_s
 
 from evalkit import stats
-from evalkit.types import Difference, Estimate, TaskEstimate, Verdict
+from evalkit.types import Difference, TaskEstimate, Verdict
 
 N_TASKS, N_ITEMS, N_SAMPLES = 20, 500, 64
 ALPHA, MARGIN = 0.05, 0.02
@@ -61,17 +62,21 @@ def estimates(tasks: list[dict[str, np.ndarray]], clustered: bool) -> list[TaskE
 def verdicts(found: list[TaskEstimate]) -> list[Verdict]:
     """Each task against two references."""
 
-    def against(ours: Estimate, value: float) -> Difference:
-        return stats.against_reference(ours, value=value, n_items=N_ITEMS, samples=None, alpha=ALPHA)
+    def against(task: TaskEstimate, value: float, alpha: float) -> list[Difference]:
+        readings = (task.headline, task.as_wrong, task.excluded)
+        return [
+            stats.against_reference(r, value=value, n_items=N_ITEMS, samples=N_SAMPLES, alpha=alpha)
+            for r in readings
+            if r is not None
+        ]
 
     decided = []
     for task in found:
-        for value in (0.59, 0.61):
-            bounds = [against(bound, value) for bound in (task.as_wrong, task.excluded) if bound is not None]
+        for value in (0.57, 0.61):
+            headline, *bounds = against(task, value, ALPHA)
+            at = functools.partial(against, task, value)
             decided.append(
-                stats.verdict(
-                    against(task.headline, value), bounds, margin=MARGIN, alpha=ALPHA, subject="a", reference="b"
-                )
+                stats.verdict(headline, bounds, margin=MARGIN, alpha=ALPHA, subject="a", reference="b", at=at)
             )
     return decided
 
