@@ -40,6 +40,7 @@ from evalkit.stats.intervals import (
     clopper_pearson,
     difference_arm,
     population_interval,
+    skewness_shift,
     whole_range,
 )
 from evalkit.types import Difference, Estimate, Interval, Published
@@ -153,7 +154,7 @@ def paired(
     """Mean over shared items of (item mean of a - item mean of b); rows of both arrays are the same items.
 
         population: d_i = a_i - b_i;  SE(d) clustered as in `arrays.clustered_se` (Miller 2024, paired);
-                    interval d -+ `intervals.difference_arm` with G - 1 degrees of freedom
+                    interval d -+ `intervals.difference_arm`, widened by `intervals.skewness_shift`
         benchmark:  se^2 = Var_benchmark(a) + Var_benchmark(b);  square-and-add of both intervals
 
     a_values (n_items, k_a) and b_values (n_items, k_b) in [0, 1] with NaN where absent; items without a
@@ -204,8 +205,12 @@ def _item_differences(d: Floats, codes: Ints, level: float) -> tuple[float, Inte
     unequal = jackknife_se(d, codes)
     arm = difference_arm(unequal, independent_units(d, codes, unequal), clusters_worth(codes) - 1, level)
     method = "paired by item" if g == len(d) else f"paired by item, clustered by {g} clusters"
+    shift = skewness_shift(np.bincount(codes, weights=d - value).astype(np.float64), unequal, level)
     interval = Interval(
-        low=max(-1.0, value - arm), high=min(1.0, value + arm), level=level, method="t with rule of three"
+        low=max(-1.0, value - arm + min(0.0, shift)),
+        high=min(1.0, value + arm + max(0.0, shift)),
+        level=level,
+        method="t with rule of three, widened for skewness",
     )
     return se, interval, method
 
