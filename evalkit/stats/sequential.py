@@ -114,14 +114,15 @@ def sequential_estimate(
     """What `task_estimate` gives, for a run that was looked at after every round and may have ended early.
 
     The error bar `benchmark` is the confidence sequence after the last round; `value` is what it belongs to, which
-    weighs items that were asked more rarely. Without secondary metrics, which need the same k for all items. Raises
+    weighs items that were asked more rarely. `population` is made as usual, without regard to the looks, and is at
+    least as wide: other questions are not better known than these. Without secondary metrics, which need the same k for all items. Raises
     `UsageError` as `task_estimate` does, or for more rounds than `max_rounds`.
     """
-    usual = task_estimate(task, values, statuses, clusters=clusters, samples_owed=samples_owed, level=level)
+    found = task_estimate(task, values, statuses, clusters=clusters, samples_owed=samples_owed, level=level)
     read = readings(values, statuses, task)
     allotted = allocation(read.headline, max_rounds)
 
-    def looked_at(found: Estimate, array: Floats) -> Estimate:
+    def looked_at(reading: Estimate, array: Floats) -> Estimate:
         track = confidence_sequence(array, alpha=(1 - level) / 2, max_rounds=max_rounds, allotted=allotted)
         value, low, high = float(track.value[-1]), float(track.low[-1]), float(track.high[-1])
         bar = ErrorBar(
@@ -132,13 +133,16 @@ def sequential_estimate(
             note=CONTRADICTED if track.contradicted else "holds however often the run was looked at",
         )
         population = population_error(array, clusters, level, value)
-        return dataclasses.replace(found, value=value, benchmark=bar, population=population)
+        usual = population.interval
+        wider = dataclasses.replace(usual, low=min(usual.low, low), high=max(usual.high, high))
+        population = dataclasses.replace(population, interval=wider)
+        return dataclasses.replace(reading, value=value, benchmark=bar, population=population)
 
     return dataclasses.replace(
-        usual,
-        headline=looked_at(usual.headline, read.headline),
-        as_wrong=looked_at(usual.as_wrong, read.as_wrong),
-        excluded=looked_at(usual.excluded, read.excluded) if usual.excluded else None,
+        found,
+        headline=looked_at(found.headline, read.headline),
+        as_wrong=looked_at(found.as_wrong, read.as_wrong),
+        excluded=looked_at(found.excluded, read.excluded) if found.excluded else None,
         secondary={},
     )
 
