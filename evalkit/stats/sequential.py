@@ -115,8 +115,8 @@ def sequential_estimate(
 
     The error bar `benchmark` is the confidence sequence after the last round; `value` is what it belongs to, which
     weighs items that were asked more rarely. `population` is made as usual, without regard to the looks, and is at
-    least as wide: other questions are not better known than these. Without secondary metrics, which need the same k for all items. Raises
-    `UsageError` as `task_estimate` does, or for more rounds than `max_rounds`.
+    least as wide: other questions are not better known than these. There are no secondary metrics, which need the same
+    k for all items. Raises `UsageError` as `task_estimate` does, or for more rounds than `max_rounds`.
     """
     found = task_estimate(task, values, statuses, clusters=clusters, samples_owed=samples_owed, level=level)
     read = readings(values, statuses, task)
