@@ -165,8 +165,8 @@ def _average(entries: Mapping[str, _Entry], tasks: Sequence[str]) -> _Entry | No
     cell = Cell(
         value=sum(values) / len(tasks),
         se=math.hypot(*errors) / len(tasks) if len(errors) == len(tasks) else None,
-        interval=ranks.average_interval(values, intervals) if len(intervals) == len(tasks) else None,
-        population_interval=ranks.average_interval(values, populations) if len(populations) == len(tasks) else None,
+        interval=_average_interval(values, intervals) if len(intervals) == len(tasks) else None,
+        population_interval=_average_interval(values, populations) if len(populations) == len(tasks) else None,
         n_items=None,
         samples=None,
         date=None,
@@ -174,6 +174,12 @@ def _average(entries: Mapping[str, _Entry], tasks: Sequence[str]) -> _Entry | No
         exact=all(cell.exact for cell in cells),
     )
     return _Entry(cell=cell, readings=(first, second, third))
+
+
+def _average_interval(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """`ranks.average_interval` of percentages: it tells an unknown score by its range from 0 to 1."""
+    low, high = ranks.average_interval([v / 100 for v in values], [(a / 100, b / 100) for a, b in intervals])
+    return 100 * low, 100 * high
 
 
 def _percent(bar: ErrorBar) -> tuple[float, float]:

@@ -303,8 +303,8 @@ def _in_words(task: TaskSpec, plan: ReferencePlan, terms: Terms) -> ReferencePla
         commands.append(f"{start} --margin {task.margin:g} --until-decided --max-samples {most}")
     elif k:
         rounds = f"up to {most} rounds" if most else "more rounds than there can be"
-        sentence += f" To stop once decided would take {rounds} for the same power, as {plan.model}'s own error weighs"
-        sentence += " more there: a fixed k is cheaper unless the scores are far apart."
+        sentence += f". To stop once decided would take {rounds} for the same power: a fixed k is cheaper unless the"
+        sentence += " scores are far apart"
     return dataclasses.replace(plan, sentence=sentence, commands=tuple(commands))
 
 
