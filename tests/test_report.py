@@ -184,6 +184,18 @@ def test_averages_are_of_complete_rows(cli: Cli) -> None:
     assert "No row has a score on all 4 tasks" in cli("leaderboard", "--board", "reasoning").out
 
 
+def test_the_average_of_low_scores_is_known_better_than_each(cli: Cli) -> None:
+    """A few per cent with an interval from zero on is a score that is known, not the whole range."""
+    tasks = ("quickstart_sums", "quickstart_products")
+    with Endpoint(lambda body: Reply(content="I cannot tell.")) as endpoint:
+        where = ["--base-url", endpoint.url, "--samples", 4, "--quiet"]
+        assert cli("run", *tasks, "-m", "openai:test-model", *where).code == 0
+    Path("two.yaml").write_text(f"title: Two\ntasks: [{', '.join(tasks)}]\n")
+    (row,) = cli("leaderboard", next(Path("runs").glob("2*")), "--board", "two.yaml", "--json").json["rows"]
+    low, high = row["average"]["interval"]
+    assert low == 0 and high < 0.8 * max(cell["interval"][1] for cell in row["cells"].values())
+
+
 @pytest.mark.parametrize(
     ("answer", "ranks"),
     [("The answer is \\boxed{-1}.", [[1, 1], [2, 2]]), ("I cannot tell.", [[1, 2], [1, 2]])],

@@ -78,6 +78,8 @@ def cluster_codes(clusters: Clusters | None, n_items: int) -> Ints:
     if len(clusters) != n_items:
         raise UsageError(f"{len(clusters)} cluster labels for {n_items} items")
     for label in clusters:
+        if not isinstance(label, Hashable):
+            raise UsageError(f"cluster label {label!r} cannot be one: give a text or a number for each item")
         if label != label:
             raise UsageError(f"cluster label {label!r} names nothing; None is a cluster of its own")
     codes: dict[Hashable, int] = {}

@@ -13,7 +13,7 @@ import pytest
 
 from evalkit import stats
 from evalkit.errors import UsageError
-from evalkit.types import Difference, Interval
+from evalkit.types import Difference, Interval, Published
 
 NAN, INF = float("nan"), float("inf")
 GOOD = [[1, 0], [1, 1], [0, 0]]
@@ -23,6 +23,10 @@ def difference(**changes: Any) -> Difference:
     interval = Interval(low=-0.01, high=0.01, level=0.9, method="given")
     given = Difference(value=0.0, se=0.005, interval=interval, kind="benchmark", method="given")
     return dataclasses.replace(given, **changes)
+
+
+def published(**changes: Any) -> Published:
+    return Published(**({"value": 0.5, "n_items": 30, "samples": 4} | changes))
 
 
 def reference(**changes: Any) -> Difference:
@@ -84,6 +88,10 @@ ROWS: list[tuple[str, Callable[[], Any], str]] = [
         "'a' is in two clusters, 'x' and 'y'",
     ),
     ("labels that do not fit", lambda: stats.population_error([1, 0, 1], ["a"]), "1 cluster labels for 3 items"),
+    ("a list as label", lambda: stats.population_error([1, 0], [["a"], ["b"]]), "cluster label ['a'] cannot be one"),
+    ("unsigned codes", lambda: stats.readings([[1.0]], np.array([[9]], dtype=np.uint8), "t"), "status codes go from"),
+    ("NaN items", lambda: stats.published_difference(published(n_items=NAN), published(), alpha=0.05), "not nan"),
+    ("no end of rounds", lambda: stats.confidence_sequence([[1.0]], alpha=0.05, max_rounds=float("inf")), "not inf"),
     ("NaN as label", lambda: stats.population_error([1, 0], ["a", NAN]), "cluster label nan"),
     (
         "no shared item",
