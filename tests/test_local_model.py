@@ -79,6 +79,7 @@ def test_end_to_end_on_a_real_model(cli: Cli, model_file: Path) -> None:
     assert answers(cli, newest_run()) == said, "one slot, no cache, seeds: the same answers again"
 
 
+@pytest.mark.slow
 def test_quickstart_writes_everything(cli: Cli, model_file: Path) -> None:
     result = cli("quickstart", "--limit", 1, "--quiet")
     assert result.code == 0, result.err

@@ -88,6 +88,7 @@ def test_outputs_end_in_their_answer_or_have_none() -> None:
         assert not gradable or "42" in text.rsplit("</think>", 1)[-1], name
 
 
+@pytest.mark.slow
 def test_labels_of_real_golds_hold(real_data: Path) -> None:
     """What the reader understands of a row, it finds equal or not as the row says."""
     checked = 0
