@@ -9,7 +9,7 @@ wait for.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from evalkit import references
@@ -61,11 +61,7 @@ class UntilDecided:
 
     def asked(self, task: TaskSpec, scores: TaskScores) -> np.ndarray:
         """Who is asked in which round (n_items, rounds): settled for the complete rounds and the next two."""
-        from evalkit import stats
-
-        read = stats.readings(scores.values, scores.statuses, task.name)
-        allotted = stats.allocation(read.headline, task.samples)
-        return allotted.asked[:, : scores.statuses.shape[1]]
+        return _asked(task, scores)[:, : scores.statuses.shape[1]]
 
     def full_rounds(self, task: TaskSpec, scores: TaskScores) -> int:
         """First rounds, of those that count, in which every item was asked: the same number of samples for all."""
@@ -73,23 +69,25 @@ class UntilDecided:
         all_asked = self.asked(task, scores)[:, : rounds.counted].all(axis=0)
         return int(all_asked.argmin()) if not all_asked.all() else rounds.counted
 
-    def differences(
-        self, task: TaskSpec, scores: TaskScores, reference: Reference, *, margin: float, alpha: float
-    ) -> list[Difference]:
-        """Run minus reference, the headline and its bounds: after the round that decided it, else after the last."""
+    def differ(self, task: TaskSpec, scores: TaskScores) -> Callable[[Reference, float, float], list[Difference]]:
+        """(reference, margin, alpha) -> run minus reference, the headline and its bounds.
+
+        After the round that decided it, else after the last of `scores`.
+        """
         from evalkit import stats
 
         read = stats.readings(scores.values, scores.statuses, task.name)
-        tracks = stats.sequential_differences(
-            read,
-            stats.allocation(read.headline, task.samples),
-            published(reference),
-            margin=margin,
-            alpha=alpha,
-            max_rounds=task.samples,
-        )
-        after = stats.first_decided(tracks, margin=margin, alpha=alpha)
-        return [track[(after or len(track)) - 1] for track in tracks]
+        allotted = stats.allocation(read.headline, task.samples)
+
+        def differences(reference: Reference, margin: float, alpha: float) -> list[Difference]:
+            other = published(reference)
+            tracks = stats.sequential_differences(
+                read, allotted, other, margin=margin, alpha=alpha, max_rounds=task.samples
+            )
+            after = stats.first_decided(tracks, margin=margin, alpha=alpha)
+            return [track[(after or len(track)) - 1] for track in tracks]
+
+        return differences
 
     def _stored(self, task: str) -> TaskScores:
         from evalkit.scores import task_scores
@@ -100,10 +98,7 @@ class UntilDecided:
 
     def _resting(self, task: TaskSpec, scores: TaskScores) -> Mapping[int, frozenset[int]]:
         """Of the rounds of `scores` and the next two."""
-        from evalkit import stats
-
-        read = stats.readings(scores.values, scores.statuses, task.name)
-        asked = stats.allocation(read.headline, task.samples).asked
+        asked = _asked(task, scores)
         return {j: frozenset((~asked[:, j]).nonzero()[0].tolist()) for j in range(min(asked.shape[1], task.samples))}
 
     def _decided_after(self, task: TaskSpec, scores: TaskScores) -> int | None:
@@ -130,6 +125,13 @@ class UntilDecided:
     @functools.cached_property
     def _references(self) -> list[Reference]:
         return references.load_references()
+
+
+def _asked(task: TaskSpec, scores: TaskScores) -> np.ndarray:
+    from evalkit import stats
+
+    read = stats.readings(scores.values, scores.statuses, task.name)
+    return stats.allocation(read.headline, task.samples).asked
 
 
 def published(reference: Reference) -> Published:

@@ -13,7 +13,8 @@ from evalkit import references
 from evalkit.comparison.results import Claim
 from evalkit.errors import UsageError
 from evalkit.stats import not_comparable, published_difference, suite_claim, verdict
-from evalkit.types import Published, Reference, TaskSpec, Verdict
+from evalkit.stopping import published
+from evalkit.types import Reference, TaskSpec, Verdict
 
 DEFAULT_MARGIN, DEFAULT_ALPHA = 0.02, 0.05
 """For benchmarks that no evalkit task declares them for."""
@@ -141,13 +142,13 @@ def _compare(
     else:
         silent = ["the protocols are not stated in full"] if any(word != "k" for word in unstated) else []
         result = verdict(
-            published_difference(_published(a), _published(b), alpha=alpha),
+            published_difference(published(a), published(b), alpha=alpha),
             [],
             margin=margin,
             alpha=alpha,
             subject=first.label,
             reference=f"{second.label} on {a.benchmark}" + (f" [{variant}]" if variant else ""),
-            at=lambda level: [published_difference(_published(a), _published(b), alpha=level)],
+            at=lambda level: [published_difference(published(a), published(b), alpha=level)],
             informal=[f"the protocols differ in {', '.join(differing)}"] * bool(differing) + silent,
         )
     return PublishedComparison(
@@ -158,10 +159,6 @@ def _compare(
         differing=tuple(differing),
         verdict=result,
     )
-
-
-def _published(r: Reference) -> Published:
-    return Published(value=r.value / 100, n_items=r.n_items or r.benchmark_items, samples=r.samples, exact=r.exact)
 
 
 def _differ(a: Reference, b: Reference, field: str) -> bool:

@@ -84,26 +84,31 @@ def compare_store(
     names = [references.resolve_model(refs, m) for m in models]
     spec = store.record.spec
     summaries = {s.task: s for s in summarize(store).tasks}
-    return [
-        compare_task(
-            task,
-            summaries[task.name].estimate,
-            Items(
-                digest=store.record.items_digests[task.name],
-                n_stored=store.n_items(task.name),
-                n_asked=summaries[task.name].n_items_asked,
-                n_corrected=summaries[task.name].totals.n_corrected_items,
-            ),
-            spec.model.name,
-            name,
-            refs,
-            declared,
-            _differ(store, task, summaries[task.name], declared.kind or "benchmark"),
-            _looked_at(summaries[task.name], declared.kind or "benchmark"),
+    compared = []
+    for task in spec.tasks:
+        summary, kind = summaries[task.name], declared.kind or "benchmark"
+        differ = _differ(store, task, summary, kind)
+        items = Items(
+            digest=store.record.items_digests[task.name],
+            n_stored=store.n_items(task.name),
+            n_asked=summary.n_items_asked,
+            n_corrected=summary.totals.n_corrected_items,
         )
-        for task in spec.tasks
-        for name in names
-    ]
+        compared += [
+            compare_task(
+                task,
+                summary.estimate,
+                items,
+                spec.model.name,
+                name,
+                refs,
+                declared,
+                differ,
+                _looked_at(summary, kind),
+            )
+            for name in names
+        ]
+    return compared
 
 
 def _looked_at(summary: TaskSummary, kind: str) -> Rounds | None:
@@ -118,8 +123,7 @@ def _differ(store: RunStore, task: TaskSpec, summary: TaskSummary, kind: str) ->
     estimate, rounds = summary.estimate, _looked_at(summary, kind)
     if rounds:
         scores = first_rounds(task_scores(store, task), rounds.counted)
-        rule = UntilDecided(store)
-        return lambda reference, margin, alpha: rule.differences(task, scores, reference, margin=margin, alpha=alpha)
+        return UntilDecided(store).differ(task, scores)
 
     def fixed(reference: Reference, margin: float, alpha: float) -> list[Difference]:
         """For a task with an estimate."""
