@@ -14,7 +14,13 @@ against what the record says it measures.
         variant: ...        part of what is measured: a window of contests, a reasoning effort, a subset
         metric, measures, value, unit, reported_by, source, tier
         date: ...           as far as the source is dated, or null
-        n_items, samples, samples_note, temperature, top_p, max_tokens, protocol: left out where not stated
+        n_items, samples, samples_note, temperature, top_p, top_k, max_tokens, shots, scoring, protocol: left out
+                            where not stated
+        system_prompt: ''   its text; empty if the source says that there was none
+        not_sent: [temperature]     settings that the source says were left to the endpoint
+        follows: deepseek-r1        named protocol that comes nearest
+        per_item: per_item/gsm8k/o1-mini.jsonl      results item by item, below this folder
+        per_item_note: ...  where those come from and how they were graded
         prompt_digest: ...  if the number was made with one of evalkit's prompts (`evalkit tasks show` prints it)
         exact: true         for a number that no protocol changes, such as a chance level
         default: true       one per cell
@@ -36,6 +42,8 @@ from evalkit.types import Reference
 from evalkit.yamlfile import Document, load
 
 MEASURES = ("mean_accuracy", "majority", "pass_at_k", "other")
+SETTINGS = ("temperature", "top_p", "top_k", "max_tokens")
+"""What a source can say that it left to the endpoint."""
 TIERS = ("primary", "copy_of_primary", "page_excerpt", "secondary")
 IMPLIED_VARIANTS = (None, "medium", "high", "2024-08..2025-01")
 """The variant meant when nobody names one, best first: none at all; a vendor's default reasoning effort, else
@@ -179,6 +187,15 @@ def _date(value: Any) -> str | None:
     return "must be quoted text such as '2025', '2025-01' or '2025-01-23', or null"
 
 
+def _any_text(value: Any) -> str | None:
+    return None if isinstance(value, str) else "must be text, or empty text for none"
+
+
+def _settings(value: Any) -> str | None:
+    ok = isinstance(value, list) and all(name in SETTINGS for name in value)
+    return None if ok else f"must be a list of {', '.join(SETTINGS)}"
+
+
 def _flag(value: Any) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
@@ -205,6 +222,14 @@ _OPTIONAL: dict[str, Callable[[Any], str | None]] = {
     "top_p": _number(0, 1),
     "max_tokens": _count,
     "protocol": _text,
+    "top_k": _count,
+    "shots": _number(0, 100),
+    "system_prompt": _any_text,
+    "scoring": _text,
+    "not_sent": _settings,
+    "follows": _slug,
+    "per_item": _text,
+    "per_item_note": _text,
     "prompt_digest": _text,
     "exact": _flag,
     "date": _date,
@@ -252,6 +277,7 @@ def _record(doc: Document, row: Any, path: str, stem: str) -> Reference:
     values: dict[str, Any] = {key: row.get(key) for key in _OPTIONAL if key not in ("default", "exact")}
     values |= {key: row[key] for key in _REQUIRED if key not in ("id", "title")}
     values["value"] = float(row["value"])
+    values["not_sent"] = tuple(row.get("not_sent") or ())
     return Reference(
         **values,
         id=f"{stem}/{row['id']}",

@@ -38,6 +38,22 @@ class Reference:
     top_p: float | None
     max_tokens: int | None
     protocol: str | None
+    """What the source says of it beside the fields here, in words."""
+    top_k: int | None = None
+    shots: int | None = None
+    """Solved examples in the prompt."""
+    system_prompt: str | None = None
+    """Its text; empty if the source says that none was sent."""
+    scoring: str | None = None
+    """How answers were extracted and graded, in words."""
+    not_sent: tuple[str, ...] = ()
+    """Settings of which the source says that they were left to the endpoint's default: `temperature`, `max_tokens`."""
+    follows: str | None = None
+    """Named protocol that comes nearest to how the number was made; it states nothing about the number itself."""
+    per_item: str | None = None
+    """File with the results item by item, below the folder of the reference files (`references.per_item`)."""
+    per_item_note: str | None = None
+    """Where these results come from, and who graded them by which rules."""
     prompt_digest: str | None = None
     """Digest of the exact prompt (`tasks.protocol.prompt_digest`), where the number was made with one of evalkit's."""
     exact: bool = False
