@@ -1,19 +1,39 @@
-"""Boards: `leaderboards/boards/<name>.yaml`. A board is also the suite that fills it."""
+"""Boards: `leaderboards/boards/<name>.yaml`. A board is also the suite that fills it.
+
+title: Parity with o1 and DeepSeek R1
+protocol: deepseek-r1       named protocol of the suite; every row is held against it
+tasks:                      what `evalkit run --suite` runs, each with a column
+  - {task: aime24, margin: 0.05, alpha: 0.05, samples: 64, group: Mathematics}
+columns:                    further columns, of published numbers only
+  - {benchmark: aime24, measures: majority, title: AIME 2024 cons@64, group: Mathematics}
+  - {benchmark: livecodebench, variant: 2024-08..2025-01, group: Code}
+references:                 rows of published models
+  - o1
+  - {model: o3-mini, variant: high}
+against: [o1, deepseek-r1]  those that a run gets verdicts against; default all
+order: aime24               rows by this column, best first; default as given
+statements:                 what was said of a model without a number for a column
+  - {model: spark-x1, statement: ..., reported_by: ..., source: ..., date: ...}
+note: ...
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
-from evalkit import resources
+from evalkit import references, resources
 from evalkit.codec import convert
-from evalkit.errors import UnknownName, UsageError
-from evalkit.types import Board, BoardTask
+from evalkit.errors import UnknownName, UsageError, nearest
+from evalkit.tasks import catalog
+from evalkit.types import Board, BoardColumn, BoardReference, BoardTask, Reference, Statement
 from evalkit.yamlfile import Document, load
 
-_KEYS = {"title", "tasks", "references", "note"}
-_TASK_KEYS = {"task", "margin", "alpha", "samples"}
+GIVEN = "given"
+_KEYS = {"title", "protocol", "tasks", "columns", "references", "against", "order", "statements", "note"}
+T = TypeVar("T", BoardTask, BoardColumn, BoardReference, Statement)
 
 
 def names() -> list[str]:
@@ -28,34 +48,115 @@ def find(name: str) -> Board:
     )
     if not path.is_file():
         if Path(name).is_file():
-            raise UsageError(f"--board {name}: a board file ends in .yaml")
+            raise UsageError(f"--board {name}: a board file ends in .yaml, an exported board in .json")
         raise UnknownName("board", name, names(), "boards: " + ", ".join(names()))
     return _parse(load(path), path.stem)
 
 
+def column_key(column: BoardColumn) -> str:
+    """`aime24:majority`, `codeforces:other:Elo`, `livecodebench[2024-08..2025-01]`."""
+    measures = "" if column.measures == "mean_accuracy" else f":{column.measures}"
+    unit = f":{column.unit}" if column.unit else ""
+    return f"{column.benchmark}{measures}{unit}" + (f"[{column.variant}]" if column.variant else "")
+
+
 def _parse(doc: Document, name: str) -> Board:
     doc.check_keys(doc.data, _KEYS)
-    rows = doc.data.get("tasks")
-    if not isinstance(rows, list) or not rows:
-        raise doc.error("tasks", "must be a list of tasks")
-    tasks = tuple(_task(doc, row, f"tasks.{i}") for i, row in enumerate(rows))
-    references = doc.data.get("references") or []
-    if not isinstance(references, list) or not all(isinstance(r, str) for r in references):
-        raise doc.error("references", "must be a list of model names")
-    title, remark = doc.data.get("title", name), doc.data.get("note", "")
-    return Board(name=name, title=str(title), tasks=tasks, references=tuple(references), note=str(remark))
+    tasks = _rows(doc, "tasks", BoardTask, "task")
+    columns = _rows(doc, "columns", BoardColumn, "benchmark")
+    if not tasks and not columns:
+        raise doc.error("tasks", "missing: a list of tasks (or of columns, for a board that nothing can be run for)")
+    board = Board(
+        name=name,
+        title=_text(doc, "title") or name,
+        tasks=tasks,
+        columns=columns,
+        references=_rows(doc, "references", BoardReference, "model"),
+        against=_names(doc, "against"),
+        protocol=_text(doc, "protocol"),
+        order=_text(doc, "order") or GIVEN,
+        statements=_rows(doc, "statements", Statement, None),
+        note=_text(doc, "note") or "",
+        file=str(doc.file),
+    )
+    _check(doc, board)
+    return board
 
 
-def _task(doc: Document, row: object, field: str) -> BoardTask:
-    if isinstance(row, str):
-        return BoardTask(task=row)
-    if not isinstance(row, dict):
-        raise doc.error(field, "must be a task name or a mapping")
-    doc.check_keys(row, _TASK_KEYS, f"{field}.")
-    for key in ("margin", "alpha"):
-        if key in row and not (isinstance(row[key], float) and 0 < row[key] < 1):
-            raise doc.error(f"{field}.{key}", "must be a fraction between 0 and 1")
+def _check(doc: Document, board: Board) -> None:
+    """Everything a board names exists, and nothing stands in it twice."""
+    for i, task in enumerate(board.tasks):
+        for key in ("margin", "alpha"):
+            value = getattr(task, key)
+            if value is not None and not 0 < value < 1:
+                raise doc.error(f"tasks.{i}.{key}", "must be a fraction between 0 and 1")
+        try:
+            catalog.find(task.task)
+        except UnknownName as fault:
+            hint = "; a benchmark without a task stands under `columns`"
+            raise doc.error(f"tasks.{i}.task", f"{fault}{hint}") from None
+    refs = references.load_references()
+    for i, column in enumerate(board.columns):
+        _check_column(doc, f"columns.{i}", column, refs)
+    keys = [t.task for t in board.tasks] + [column_key(c) for c in board.columns]
+    for i, key in enumerate(keys):
+        if key in keys[:i]:
+            raise doc.error("columns", f"{key!r} is given twice")
+    for i, entry in enumerate(board.references):
+        _check_model(doc, f"references.{i}", entry.model, refs)
+    for i, model in enumerate(board.against):
+        _check_model(doc, f"against.{i}", model, refs)
+    if board.order not in (GIVEN, *keys):
+        raise doc.error("order", f"{board.order!r} is no column; given, {', '.join(keys)}")
+
+
+def _check_model(doc: Document, field: str, name: str, refs: list[Reference]) -> None:
     try:
-        return convert(row, BoardTask)
-    except msgspec.ValidationError as fault:
+        references.resolve_model(refs, name)
+    except UnknownName as fault:
         raise doc.error(field, str(fault)) from None
+
+
+def _check_column(doc: Document, field: str, column: BoardColumn, refs: list[Reference]) -> None:
+    stems = sorted({references.stem(ref) for ref in refs})
+    if column.benchmark not in stems:
+        close = nearest(column.benchmark, stems)
+        hint = f"; did you mean {', '.join(close)}?" if close else "; see: evalkit references list --all"
+        raise doc.error(f"{field}.benchmark", f"no published numbers of {column.benchmark!r}{hint}")
+    if column.measures not in references.MEASURES:
+        raise doc.error(f"{field}.measures", f"must be one of {', '.join(references.MEASURES)}")
+    if column.measures == "other" and column.unit is None:
+        units = sorted({r.unit for r in refs if references.stem(r) == column.benchmark and r.measures == "other"})
+        raise doc.error(f"{field}.unit", f"missing: which of {', '.join(units) or 'no such records'}")
+
+
+def _rows(doc: Document, key: str, kind: type[T], short: str | None) -> tuple[T, ...]:
+    """The list under a key; an entry that is only a name stands for `{short: name}`."""
+    rows = doc.data.get(key) or []
+    if not isinstance(rows, list):
+        raise doc.error(key, "must be a list")
+    found = []
+    for i, row in enumerate(rows):
+        row = {short: row} if short and isinstance(row, str) else row
+        if not isinstance(row, dict):
+            raise doc.error(f"{key}.{i}", "must be a mapping" + (f", or the name of a {short}" if short else ""))
+        doc.check_keys(row, set(kind.__dataclass_fields__), f"{key}.{i}.")
+        try:
+            found.append(convert(row, kind))
+        except msgspec.ValidationError as fault:
+            raise doc.error(f"{key}.{i}", str(fault)) from None
+    return tuple(found)
+
+
+def _text(doc: Document, key: str) -> str | None:
+    value: Any = doc.data.get(key)
+    if value is not None and not isinstance(value, str):
+        raise doc.error(key, "must be text")
+    return value
+
+
+def _names(doc: Document, key: str) -> tuple[str, ...]:
+    value = doc.data.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise doc.error(key, "must be a list of model names")
+    return tuple(value)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from evalkit.clients import reasoning
 from evalkit.codec import convert
-from evalkit.protocols import GradesAnswers, Scorer
+from evalkit.contracts import GradesAnswers, Scorer
 from evalkit.registry import SCORERS
 from evalkit.types import Failure, Generation, Item, Json, Score, Status
 

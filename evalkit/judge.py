@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from evalkit import resources
 from evalkit.codec import digest
-from evalkit.protocols import Client
+from evalkit.contracts import Client
 from evalkit.scoring.errata import Corrections
 from evalkit.store import JUDGE, Key, RunStore
 from evalkit.tasks.rendering import render

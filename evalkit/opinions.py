@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from evalkit.protocols import Scorer
+from evalkit.contracts import Scorer
 from evalkit.registry import SCORERS
 from evalkit.scoring.errata import correcting
 from evalkit.store import RunStore

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from evalkit.errors import UnknownName
-from evalkit.protocols import Scorer
+from evalkit.contracts import Scorer
 from evalkit.types import RunSpec
 
 

@@ -16,7 +16,7 @@ from evalkit.agenda import Agenda, Work, progress_of
 from evalkit.budget import Budget, Spending
 from evalkit.codec import digest
 from evalkit.errors import EndpointError
-from evalkit.protocols import Client, Scorer, StoppingRule
+from evalkit.contracts import Client, Scorer, StoppingRule
 from evalkit.registry import build_scorers
 from evalkit.scoring.errata import correcting
 from evalkit.store import ResponseCache, RunStore

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from evalkit.clients.reasoning import split
-from evalkit.protocols import GradesAnswers, Scorer
+from evalkit.contracts import GradesAnswers, Scorer
 from evalkit.registry import SCORERS
 from evalkit.types import Generation, Item, Score, Status
 

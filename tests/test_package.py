@@ -60,7 +60,7 @@ def test_help_is_fast_and_imports_nothing_heavy() -> None:
 
 
 LAYERS = [
-    {"types", "errors", "protocols"},
+    {"types", "errors", "contracts"},
     {"codec", "registry", "resources", "yamlfile"},
     {"tasks"},
     {"clients", "scoring", "store", "stats", "references", "boards", "errata"},

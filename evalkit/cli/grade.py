@@ -14,7 +14,7 @@ import click
 from evalkit.cli.common import json_option, note, print_json
 from evalkit.errors import UsageError
 from evalkit.grading import BadRow, Earlier, Flip, Graded, Grader, Row, Tally, make_row
-from evalkit.protocols import Explains
+from evalkit.contracts import Explains
 from evalkit.types import Json, Score
 
 

@@ -15,7 +15,7 @@ from evalkit.errors import UsageError
 from evalkit.judge import judge
 from evalkit.opinions import add_opinions, second_grader
 from evalkit.planning import use_errata, with_errata
-from evalkit.protocols import Client
+from evalkit.contracts import Client
 from evalkit.report.review import print_flip
 from evalkit.report.terminal import print_summary
 from evalkit.rescore import flips, rescore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalkit.errors import UsageError
-from evalkit.protocols import Client
+from evalkit.contracts import Client
 from evalkit.registry import CLIENTS
 from evalkit.types import ModelSpec
 

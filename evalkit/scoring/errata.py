@@ -10,7 +10,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 
-from evalkit.protocols import Scorer
+from evalkit.contracts import Scorer
 from evalkit.types import Errata, Erratum, Generation, Item, Json, Score, Status, TaskSpec
 
 

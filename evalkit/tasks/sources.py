@@ -16,7 +16,7 @@ import msgspec
 
 from evalkit.codec import decode, digest, file_digest
 from evalkit.errors import DatasetError, MissingExtra
-from evalkit.protocols import ItemSource
+from evalkit.contracts import ItemSource
 from evalkit.types import DatasetSpec
 
 

@@ -8,7 +8,24 @@ from evalkit.types.endpoint import EndpointSpec, Prices
 from evalkit.types.errata import Errata, Erratum
 from evalkit.types.event import Event, EventKind
 from evalkit.types.json import Json
-from evalkit.types.leaderboard import Board, BoardTask, Cell, Leaderboard, LeaderboardRow
+from evalkit.types.leaderboard import (
+    BASELINE,
+    CLAIM,
+    MEASURED,
+    PUBLISHED,
+    Board,
+    BoardClaim,
+    BoardColumn,
+    BoardReference,
+    BoardTask,
+    BoardVerdict,
+    Cell,
+    Column,
+    Leaderboard,
+    LeaderboardRow,
+    OtherValue,
+    Statement,
+)
 from evalkit.types.reference import Mismatch, Reference, Severity
 from evalkit.types.run import Look, Rounds, RunRecord, RunSpec
 from evalkit.types.sample import Failure, Generation, Request, Sample, Score, Status, Usage
@@ -40,13 +57,22 @@ from evalkit.types.task import (
 )
 
 __all__ = [
+    "BASELINE",
+    "CLAIM",
     "KIND_LABELS",
     "LEAST_REPETITION",
+    "MEASURED",
     "OUTCOME_LABELS",
+    "PUBLISHED",
     "RESERVED_FIELDS",
     "Board",
+    "BoardClaim",
+    "BoardColumn",
+    "BoardReference",
     "BoardTask",
+    "BoardVerdict",
     "Cell",
+    "Column",
     "DatasetSpec",
     "Difference",
     "EndpointSpec",
@@ -69,6 +95,7 @@ __all__ = [
     "Look",
     "Mismatch",
     "ModelSpec",
+    "OtherValue",
     "Outcome",
     "Prices",
     "Prompt",
@@ -82,6 +109,7 @@ __all__ = [
     "Sampling",
     "Score",
     "Severity",
+    "Statement",
     "Status",
     "SuiteClaim",
     "TaskEstimate",

@@ -7,7 +7,7 @@ import random
 import time
 
 from evalkit.clients.reasoning import split
-from evalkit.protocols import GradesAnswers, Scorer
+from evalkit.contracts import GradesAnswers, Scorer
 from evalkit.registry import SCORERS
 from evalkit.types import Generation, Item, Status
 
