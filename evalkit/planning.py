@@ -17,7 +17,7 @@ from evalkit.errors import UsageError
 from evalkit.store import SCHEMA, RunStore
 from evalkit.tasks.items import ItemLoader, ItemsDigest
 from evalkit.tasks.protocol import protocol
-from evalkit.types import RESERVED_FIELDS, BoardTask, Item, Json, RunRecord, RunSpec, TaskSpec
+from evalkit.types import RESERVED_FIELDS, Item, Json, RunRecord, RunSpec, TaskSpec
 
 OMITTABLE = ("temperature", "top_p", "max_tokens")
 _RECORDED_PACKAGES = ("datasets", "lm-eval", "math-verify", "numpy", "reasoning-gym", "sympy", "xllamacpp")
@@ -62,16 +62,6 @@ class Overrides:
             margin=self.margin or task.margin,
             alpha=self.alpha or task.alpha,
         )
-
-
-def board_task(task: TaskSpec, entry: BoardTask) -> TaskSpec:
-    """The task with what the board declares for it."""
-    return dataclasses.replace(
-        task,
-        margin=entry.margin or task.margin,
-        alpha=entry.alpha or task.alpha,
-        samples=entry.samples or task.samples,
-    )
 
 
 def create_run(

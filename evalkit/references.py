@@ -138,6 +138,14 @@ def resolve_model(refs: Iterable[Reference], name: str) -> str:
     return slug
 
 
+def known_model(refs: Iterable[Reference], name: str) -> str | None:
+    """`resolve_model` of a name that need not be one of them; None if it is not."""
+    try:
+        return resolve_model(refs, name)
+    except UnknownName:
+        return None
+
+
 def stem(ref: Reference) -> str:
     return ref.id.partition("/")[0]
 
@@ -328,3 +336,7 @@ def _check_defaults(doc: Document, refs: list[Reference]) -> None:
 
 def _name(cell: tuple[str, str, str | None]) -> str:
     return ", ".join(part for part in cell if part)
+
+
+def per_item(ref: Reference) -> Any:
+    return None

@@ -32,7 +32,8 @@ from evalkit.codec import read_json
 from evalkit.errors import EndpointError, EvalkitError, UnknownName, UsageError
 from evalkit.execution import run_to_end
 from evalkit.opinions import add_opinions, second_grader
-from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
+from evalkit.planning import OMITTABLE, Overrides, changed_fields, create_run, extend_run
+from evalkit.protocols import named
 from evalkit.references import load_references, resolve_model
 from evalkit.runner import INTERRUPTED
 from evalkit.stopping import all_items, require_decidable
@@ -59,7 +60,8 @@ _NOT_ASKED_AGAIN = frozenset(
 
 @click.command()
 @click.argument("names", metavar="[TASK|RUN.JSON]...", nargs=-1)
-@click.option("--suite", help="Run all tasks of this board.")
+@click.option("--suite", help="Run all tasks of this board, under its protocol.")
+@click.option("--protocol", metavar="NAME|FILE", help="Ask as this protocol says (see: evalkit protocol list).")
 @click.option("-m", "--model", metavar="KIND:NAME", help="For example openai:deepseek-r1, local:smollm2, fake:x.")
 @click.option("--gguf", type=click.Path(path_type=Path), help="Model file for local: models.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N items of each task.")
@@ -242,7 +244,7 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
     )
     references = reference_models(options["against"])
     if options["suite"]:
-        references = references or boards.find(options["suite"]).references
+        references = references or boards.find(options["suite"]).rivals
     if options["errata"] != "off":
         tasks = [errata.corrected(task) for task in tasks]
     return RunSpec(
@@ -251,9 +253,16 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
         limit=options["limit"],
         seed=options["seed"],
         board=options["suite"],
+        protocol=_protocol(options),
         references=references,
         until_decided=options["until_decided"],
     )
+
+
+def _protocol(options: dict[str, Any]) -> str | None:
+    """Name and digest of the protocol that the run follows: the one given, else that of the suite."""
+    name = options["protocol"] or (boards.find(options["suite"]).protocol if options["suite"] else None)
+    return named.label(named.find(name)) if name else None
 
 
 def _samples(options: dict[str, Any]) -> int | None:
@@ -316,11 +325,12 @@ def reference_models(against: str | None) -> tuple[str, ...]:
 
 def _tasks(names: tuple[str, ...], options: dict[str, Any]) -> list[TaskSpec]:
     folders = options["task_folders"]
+    chosen = named.find(options["protocol"]) if options["protocol"] else None
     found = [catalog.find(name, folders) for name in names]
+    found = [named.apply(chosen, task) for task in found] if chosen else found
     if options["suite"]:
         board = boards.find(options["suite"])
-        wanted = [e for e in board.tasks if not names or e.task in names]
-        found = [board_task(catalog.find(e.task, folders), e) for e in wanted]
+        found = [task for task in boards.suite(board, folders, chosen) if not names or task.name in names]
     if not found:
         raise UsageError("which task? Name one (see: evalkit tasks list), or give --suite")
     return found
