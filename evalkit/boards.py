@@ -89,9 +89,21 @@ def suite(board: Board, folders: Sequence[Path] = (), protocol: NamedProtocol | 
     return found
 
 
+def further_tasks(board: Board, refs: Sequence[Reference], folders: Sequence[Path] = ()) -> list[TaskSpec]:
+    """Tasks that measure what a further column shows, under the board's protocol: a run may have them all the same."""
+    chosen = named.find(board.protocol) if board.protocol else None
+    own = {entry.task for entry in board.tasks}
+    names = {ref.task for ref in refs if ref.task} - own
+    plain = {column.benchmark for column in board.columns if column.measures == MEAN and column.variant is None}
+    wanted = {ref.task for ref in refs if ref.task in names and references.stem(ref) in plain}
+    found = [entry.task for entry in catalog.scan(folders) if entry.task and entry.task.name in wanted]
+    return [named.apply(chosen, task) if chosen else task for task in found]
+
+
 def columns(board: Board, tasks: Mapping[str, TaskSpec], refs: Sequence[Reference]) -> list[Column]:
-    """The columns of a board: its tasks, then those of published numbers only."""
+    """The columns of a board: its tasks, then those of published numbers, which `tasks` may measure too."""
     stems = {ref.task: references.stem(ref) for ref in refs if ref.task}
+    measured = {references.stem(ref): ref.task for ref in refs if ref.task in tasks}
     titles = {references.stem(ref): ref.benchmark for ref in refs}
     found = []
     for entry in board.tasks:
@@ -115,7 +127,7 @@ def columns(board: Board, tasks: Mapping[str, TaskSpec], refs: Sequence[Referenc
             Column(
                 key=column_key(extra),
                 title=extra.title or titles[extra.benchmark],
-                task=None,
+                task=measured.get(extra.benchmark) if extra.measures == MEAN and extra.variant is None else None,
                 benchmark=extra.benchmark,
                 measures=extra.measures,
                 unit=extra.unit or "%",

@@ -73,10 +73,11 @@ def fill(board: Board, runs: Sequence[RunStore], refs: Sequence[Reference]) -> L
 
     Raises `UnknownName` for a task or reference model that the board names and nobody knows.
     """
-    tasks = {task.name: task for task in boards.suite(board)}
+    suite = [task.name for task in boards.suite(board)]
+    tasks = {task.name: task for task in (*boards.suite(board), *boards.further_tasks(board, refs))}
     columns = boards.columns(board, tasks, refs)
-    rows = [_published(entry, columns, tasks, refs) for entry in board.references]
-    rows += [_measured(store, tasks) for store in runs]
+    rows = [_published(entry, columns, tasks, suite, refs) for entry in board.references]
+    rows += [_measured(store, columns, tasks, suite) for store in runs]
     if board.order != boards.GIVEN:
         rows.sort(key=lambda row: _height(row, board.order), reverse=True)
     ranked = {column.key: _ranked([row.entries.get(column.key) for row in rows]) for column in columns}
@@ -128,7 +129,11 @@ def _ranked(column: Sequence[_Entry | None]) -> list[Cell | None]:
 
 
 def _published(
-    entry: BoardReference, columns: Sequence[Column], tasks: Mapping[str, TaskSpec], refs: Sequence[Reference]
+    entry: BoardReference,
+    columns: Sequence[Column],
+    tasks: Mapping[str, TaskSpec],
+    suite: Sequence[str],
+    refs: Sequence[Reference],
 ) -> _Row:
     model = references.resolve_model(refs, entry.model)
     own = [ref for ref in refs if ref.model == model]
@@ -144,7 +149,7 @@ def _published(
     elif cells and all(cell.claim for cell in cells):
         kind = CLAIM
     label = replace(entry, model=model).label
-    return _Row(model=label, kind=kind, entries=entries, average=_average(entries, list(tasks)))
+    return _Row(model=label, kind=kind, entries=entries, average=_average(entries, suite))
 
 
 def _records(own: Sequence[Reference], column: Column, effort: str | None) -> list[Reference]:
@@ -237,16 +242,17 @@ def _other(ref: Reference) -> OtherValue:
 # --- measured rows ---------------------------------------------------------------------------
 
 
-def _measured(store: RunStore, tasks: Mapping[str, TaskSpec]) -> _Row:
+def _measured(store: RunStore, columns: Sequence[Column], tasks: Mapping[str, TaskSpec], suite: Sequence[str]) -> _Row:
     specs = {task.name: task for task in store.record.spec.tasks}
+    keys = {column.task: column.key for column in columns if column.task is not None}
     entries = {
-        found.task: entry
+        keys[found.task]: entry
         for found in summarize(store).tasks
-        if found.task in tasks
+        if found.task in keys
         and (entry := _measured_entry(store, found, specs[found.task], tasks[found.task])) is not None
     }
     model = store.record.spec.model.name
-    return _Row(model=model, kind=MEASURED, entries=entries, average=_average(entries, list(tasks)))
+    return _Row(model=model, kind=MEASURED, entries=entries, average=_average(entries, suite))
 
 
 def _measured_entry(store: RunStore, found: TaskSummary, spec: TaskSpec, yardstick: TaskSpec) -> _Entry | None:

@@ -28,11 +28,12 @@ from evalkit.cli.common import (
 from evalkit.cli.endpoint import ENDPOINT_OPTIONS, duration, endpoint_of, endpoint_options, profile_of
 from evalkit.cli.progress import progress
 from evalkit.clients.build import build, parse_model
+from evalkit.clients.profiles import refused
 from evalkit.codec import read_json
 from evalkit.errors import EndpointError, EvalkitError, UnknownName, UsageError
 from evalkit.execution import run_to_end
 from evalkit.opinions import add_opinions, second_grader
-from evalkit.planning import OMITTABLE, Overrides, changed_fields, create_run, extend_run
+from evalkit.planning import OMITTABLE, Overrides, changed_fields, create_run, extend_run, require_accepted
 from evalkit.protocols import named
 from evalkit.references import load_references, resolve_model
 from evalkit.runner import INTERRUPTED
@@ -40,7 +41,7 @@ from evalkit.stopping import all_items, require_decidable
 from evalkit.store import ResponseCache, RunStore, require_readable
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
-from evalkit.types import LEAST_REPETITION, Json, ModelSpec, RunRecord, RunSpec, Status, TaskSpec
+from evalkit.types import LEAST_REPETITION, Json, ModelSpec, NamedProtocol, RunRecord, RunSpec, Status, TaskSpec
 
 if TYPE_CHECKING:
     from evalkit.summary import RunSummary
@@ -247,22 +248,25 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
         references = references or boards.find(options["suite"]).rivals
     if options["errata"] != "off":
         tasks = [errata.corrected(task) for task in tasks]
+    model, protocol = _model(options), _protocol(options)
+    tasks = [overrides.apply(task) for task in tasks]
+    require_accepted(tasks, model, refused(model, profile_of(options)), protocol)
     return RunSpec(
-        tasks=tuple(overrides.apply(task) for task in tasks),
-        model=_model(options),
+        tasks=tuple(tasks),
+        model=model,
         limit=options["limit"],
         seed=options["seed"],
         board=options["suite"],
-        protocol=_protocol(options),
+        protocol=named.label(protocol) if protocol else None,
         references=references,
         until_decided=options["until_decided"],
     )
 
 
-def _protocol(options: dict[str, Any]) -> str | None:
-    """Name and digest of the protocol that the run follows: the one given, else that of the suite."""
+def _protocol(options: dict[str, Any]) -> NamedProtocol | None:
+    """The protocol that the run follows: the one given, else that of the suite."""
     name = options["protocol"] or (boards.find(options["suite"]).protocol if options["suite"] else None)
-    return named.label(named.find(name)) if name else None
+    return named.find(name) if name else None
 
 
 def _samples(options: dict[str, Any]) -> int | None:

@@ -37,10 +37,10 @@ def _compare(field: Field, ours: Side, theirs: Side) -> Mismatch | None:
     a, b = ours.values.get(field.name), theirs.values.get(field.name)
     if field.name == "extra" and ours.model is not None and ours.model == theirs.model:
         a, b = _without_effort(a), _without_effort(b)
-    if a is None or b is None:
-        return _unstated(field, ours, theirs)
     if field.name in ("top_p", "top_k") and ours.values.get("temperature") == theirs.values.get("temperature") == 0:
         return None  # greedy: they cut nothing off
+    if a is None or b is None:
+        return _unstated(field, ours, theirs)
     if a == DEFAULT and b == DEFAULT and field.name in SENT:
         return _both_left(field, ours, theirs)
     if field.name == "snapshot" and _same_day(str(a), str(b)):
