@@ -248,7 +248,7 @@ BROKEN = [
 def test_broken_file(tmp_path: Path, text: str, line: int | None, field: str, part: str) -> None:
     (tmp_path / "b.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(TaskError) as caught:
-        references.load_references(tmp_path)
+        references.read_folders([tmp_path])
     assert (caught.value.file, caught.value.line, caught.value.field) == (
         str(tmp_path / "b.yaml"),
         line,
@@ -260,7 +260,7 @@ def test_broken_file(tmp_path: Path, text: str, line: int | None, field: str, pa
 def test_sound_file(tmp_path: Path) -> None:
     text = HEAD + record(samples="null", samples_note="4-64", date="null") + record(id="b", variant="high")
     (tmp_path / "b.yaml").write_text(text, encoding="utf-8")
-    first, second = references.load_references(tmp_path)
+    first, second = references.read_folders([tmp_path])
     assert (first.id, first.benchmark, first.benchmark_items, first.n_items) == ("b/a", "B", 30, None)
     assert (first.samples, first.samples_note, first.date, first.variant) == (None, "4-64", None, None)
     assert second.variant == "high"
@@ -273,13 +273,13 @@ def test_one_file_per_task(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(TaskError, match="one file per benchmark") as caught:
-        references.load_references(tmp_path)
+        references.read_folders([tmp_path])
     assert (caught.value.line, caught.value.field) == (2, "task")
 
 
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="no such folder"):
-        references.load_references(tmp_path / "nowhere")
+        references.load_references([tmp_path / "nowhere"])
 
 
 # --- published against published ----------------------------------------------------------------
