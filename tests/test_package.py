@@ -65,7 +65,7 @@ LAYERS = [
     {"tasks"},
     {"clients", "scoring", "store", "stats", "references", "boards", "errata"},
     {"agreement", "audit", "budget", "mismatches", "scores"},
-    {"agenda", "stopping"},
+    {"agenda", "imported", "stopping"},
     {"plan", "planning", "runner", "rescore", "opinions", "judge", "grading", "summary"},
     {"comparison", "execution", "review"},
     {"leaderboard"},

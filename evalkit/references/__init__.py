@@ -18,11 +18,20 @@ Further folders (`EVALKIT_REFERENCES_DIR`) extend the shipped one: `folders` say
 files of their own, which are read only when asked for: `item_results`.
 """
 
-from evalkit.references.adding import Home, add_records, add_results, attach_results, own_folder
+from evalkit.references.adding import (
+    Home,
+    Rows,
+    add_records,
+    add_results,
+    attach_results,
+    home_of,
+    own_folder,
+    rows_of_file,
+)
 from evalkit.references.fields import FIELDS, MEASURES, SETTINGS, TIERS, Field
 from evalkit.references.folders import FOLDERS_VARIABLE, Checked, check_files, load_references, read_folders, shipped
 from evalkit.references.item_results import PerItem, item_results, per_item, read_results, results_text
-from evalkit.references.lookup import IMPLIED_VARIANTS, default, find, models, resolve_model, stem
+from evalkit.references.lookup import IMPLIED_VARIANTS, default, find, known_model, models, resolve_model, stem
 
 __all__ = [
     "FIELDS",
@@ -35,13 +44,16 @@ __all__ = [
     "Field",
     "Home",
     "PerItem",
+    "Rows",
     "add_records",
     "add_results",
     "attach_results",
     "check_files",
     "default",
     "find",
+    "home_of",
     "item_results",
+    "known_model",
     "load_references",
     "models",
     "own_folder",
@@ -50,6 +62,7 @@ __all__ = [
     "read_results",
     "resolve_model",
     "results_text",
+    "rows_of_file",
     "shipped",
     "stem",
 ]

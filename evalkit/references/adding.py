@@ -7,18 +7,21 @@ that could not be read is ever written. A published value is never changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import TaskError, UsageError, WriteFailed
-from evalkit.references.fields import FIELDS
+from evalkit.errors import TaskError, UnknownName, UsageError, WriteFailed
+from evalkit.references.fields import FIELDS, count
 from evalkit.references.folders import FOLDERS_VARIABLE, Registry, further, reference_files, shipped
 from evalkit.references.item_results import PerItem, results_text
 from evalkit.references.lookup import stem
+from evalkit.references.reading import row_problems
 from evalkit.types import Reference
 from evalkit.yamlfile import Document, load
+
+_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +33,65 @@ class Home:
     task: str | None
     items: int | None
 
-    @classmethod
-    def of(cls, refs: Sequence[Reference], name: str) -> Home | None:
-        """The known benchmark of that task or file stem."""
-        for ref in refs:
-            if name in (ref.task, stem(ref)):
-                return cls(stem=stem(ref), benchmark=ref.benchmark, task=ref.task, items=ref.benchmark_items)
-        return None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Records to add, and where they belong."""
+
+    home: Home
+    rows: tuple[Mapping[str, Any], ...]
+
+
+def rows_of_file(path: Path, refs: Sequence[Reference], tasks: Collection[str]) -> Rows:
+    """One record with `benchmark`, `task` and `items` beside its fields, or `records:` with these above.
+
+    `benchmark` and `items` may be left out where `task` names a known benchmark. `tasks`: names of evalkit's tasks.
+    Raises `TaskError` with file, line and field.
+    """
+    doc = load(path)
+    head = {key: doc.data.get(key) for key in ("benchmark", "task", "items")}
+    many = "records" in doc.data
+    rows = doc.data["records"] if many else [{key: v for key, v in doc.data.items() if key not in head}]
+    if not isinstance(rows, list) or not rows:
+        raise doc.error("records", "must be a list of records")
+    if many:
+        doc.check_keys(doc.data, {*head, "note", "records"})
+    for number, row in enumerate(rows):
+        for problem in row_problems(doc, row, f"records.{number}." if many else ""):
+            raise problem
+    try:
+        home = home_of(refs, head["task"], head["benchmark"], head["items"], tasks)
+    except UsageError as fault:
+        raise doc.error("task", str(fault)) from None
+    for key, ours in (("benchmark", home.benchmark), ("items", home.items)):
+        if head[key] is not None and head[key] != ours:
+            raise doc.error(key, f"must be {ours!r} as in the known records of {home.stem}, not {head[key]!r}")
+    return Rows(home=home, rows=tuple(rows))
+
+
+def home_of(
+    refs: Sequence[Reference], name: str | None, title: str | None, items: int | None, tasks: Collection[str]
+) -> Home:
+    """The benchmark called `name` (a task or file stem), or else `title`; a new one needs a title.
+
+    Raises `UsageError` for a name that is neither known nor described.
+    """
+    known = [r for r in refs if name in (r.task, stem(r))] if name else [r for r in refs if title == r.benchmark]
+    if known:
+        ref = known[0]
+        return Home(stem=stem(ref), benchmark=ref.benchmark, task=ref.task, items=ref.benchmark_items)
+    if title is None or not title.strip():
+        if name is None:
+            raise UsageError("name the benchmark: a task, or the file of a benchmark without one")
+        raise UnknownName(
+            "benchmark", name, {r.task or stem(r) for r in refs}, "a new one needs its title, and items: its size"
+        )
+    own = name or re.sub(r"[^a-z0-9]+", "_", title.casefold()).strip("_")
+    if not _STEM.fullmatch(own):
+        raise UsageError(f"{own!r} is no name for a file of references: use letters, digits and . _ -")
+    if items is not None and (complaint := count(items)):
+        raise UsageError(f"items {complaint}, not {items!r}")
+    return Home(stem=own, benchmark=title, task=own if own in tasks else None, items=items)
 
 
 def own_folder(into: Path | None) -> Path:

@@ -79,7 +79,16 @@ def resolve_model(refs: Iterable[Reference], name: str) -> str:
     return slug
 
 
+def known_model(refs: Iterable[Reference], name: str) -> str | None:
+    """`resolve_model` of a name that need not be one of them; None if it is not."""
+    try:
+        return resolve_model(refs, name)
+    except UnknownName:
+        return None
+
+
 def stem(ref: Reference) -> str:
+    """The file that a record stands in, without its ending."""
     return ref.id.partition("/")[0]
 
 
