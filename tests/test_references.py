@@ -199,62 +199,39 @@ def record(**changes: str | None) -> str:
     return "".join(f"{'  - ' if i == 0 else '    '}{k}: {v}\n" for i, (k, v) in enumerate(fields.items()))
 
 
-BROKEN = [
-    # name, text, line, field, part of the message
-    (
-        "unknown key",
-        HEAD + record(temprature="0.6"),
-        17,
-        "records.0.temprature",
-        "did you mean 'temperature'",
-    ),
-    ("unknown top key", "benchmrk: B\n" + HEAD + record(), 1, "benchmrk", "did you mean 'benchmark'"),
-    ("no task", "benchmark: B\nitems: 30\nrecords:\n" + record(), None, "task", "write null"),
-    ("no records", "benchmark: B\ntask: null\nitems: 30\nrecords: []\n", 4, "records", "list of records"),
-    ("record is text", HEAD + "  - o1\n", 5, "records.0", "mapping"),
-    ("no source", HEAD + record(source=None), 5, "records.0.source", "missing"),
-    ("empty source", HEAD + record(source="''"), 13, "records.0.source", "must be text"),
-    ("null source", HEAD + record(source="null"), 13, "records.0.source", "must be text"),
-    ("no date", HEAD + record(date=None), 5, "records.0.date", "write null"),
-    ("unquoted date", HEAD + record(date="2024-12-17"), 15, "records.0.date", "quoted"),
-    ("no such day", HEAD + record(date="'2024-13'"), 15, "records.0.date", "calendar"),
-    ("above 100", HEAD + record(value="179.2"), 10, "records.0.value", "between 0 and 100"),
-    ("below 0", HEAD + record(value="-1"), 10, "records.0.value", "between 0 and 100"),
-    ("value is text", HEAD + record(value="'79.2'"), 10, "records.0.value", "number"),
-    ("value is not finite", HEAD + record(value=".nan"), 10, "records.0.value", "number"),
-    ("bad measure", HEAD + record(measures="mean"), 9, "records.0.measures", "one of mean_accuracy"),
-    ("vote called a mean", HEAD + record(metric="cons@64"), 9, "records.0.measures", "not a mean accuracy"),
-    (
-        "pass@64 called a mean",
-        HEAD + record(metric="pass@64"),
-        9,
-        "records.0.measures",
-        "not a mean accuracy",
-    ),
-    ("mean called a vote", HEAD + record(measures="majority"), 9, "records.0.measures", "is a mean accuracy"),
-    ("rating called a mean", HEAD + record(value="2029", unit="Elo"), 11, "records.0.unit", "'other'"),
-    ("bad tier", HEAD + record(tier="hearsay"), 14, "records.0.tier", "one of primary"),
-    ("samples as prose", HEAD + record(samples="4-64"), 17, "records.0.samples", "whole number"),
-    ("bad top_p", HEAD + record(top_p="1.5"), 17, "records.0.top_p", "between 0 and 1"),
-    ("bad id", HEAD + record(id="O1 paper"), 5, "records.0.id", "lower-case"),
-    ("default as text", HEAD + record(default="'yes'"), 16, "records.0.default", "true or false"),
-    ("repeated id", HEAD + record() + record(default=None), 17, "records.1.id", "given twice"),
-    ("two defaults", HEAD + record() + record(id="b"), 28, "records.1.default", "'a' is already the default"),
-    ("no default", HEAD + record(default=None), 5, "records.0.default", "mark one record"),
-]
+def expected(file: Path) -> list[tuple[int | None, str, str]]:
+    """(line, field, part of the message) of every problem, as the file's last comments say."""
+    found = [line.split("|") for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# expect ")]
+    return [(int(n) if n else None, field, part) for n, field, part in ((h[9:], f, p) for h, f, p in found)]
 
 
-@pytest.mark.parametrize(("text", "line", "field", "part"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
-def test_broken_file(tmp_path: Path, text: str, line: int | None, field: str, part: str) -> None:
-    (tmp_path / "b.yaml").write_text(text, encoding="utf-8")
+CASES = {checked.file: checked for checked in references.check_files([Path(__file__).parent / "cases" / "references"])}
+
+
+@pytest.mark.parametrize("file", CASES, ids=lambda f: f.stem)
+def test_broken_file(file: Path) -> None:
+    """Every problem of a file is named with line and field; loading stops at one of them."""
+    problems = CASES[file].problems
+    wanted = expected(file)
+    assert [(p.line, p.field or "") for p in problems] == [w[:2] for w in wanted]
+    assert all(part in str(p) for p, (_, _, part) in zip(problems, wanted, strict=True))
+    assert all(str(p).startswith(f"{file}:") for p in problems)
+
+
+def test_loading_stops_at_a_broken_file(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(HEAD + record(source=None), encoding="utf-8")
     with pytest.raises(TaskError) as caught:
         references.read_folders([tmp_path])
-    assert (caught.value.file, caught.value.line, caught.value.field) == (
-        str(tmp_path / "b.yaml"),
-        line,
-        field,
-    )
-    assert part in str(caught.value)
+    assert (caught.value.file, caught.value.line) == (str(tmp_path / "b.yaml"), 5)
+    assert caught.value.field == "records.0.source"
+
+
+@pytest.mark.skipif(not list((references.shipped().parent / "protocols").glob("*.yaml")), reason="no protocols yet")
+def test_the_protocol_that_a_record_follows_exists(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(HEAD + record(follows="deepseek-r2"), encoding="utf-8")
+    with pytest.raises(TaskError, match="unknown protocol 'deepseek-r2'; did you mean deepseek-r1") as caught:
+        references.read_folders([tmp_path])
+    assert (caught.value.line, caught.value.field) == (17, "records.0.follows")
 
 
 def test_sound_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def add(
         found = registry.rows_of_file(file, refs, _task_names())
         home, rows = found.home, list(found.rows)
     else:
-        asking = click.get_text_stream("stdin").isatty()
+        asking = sys.stdin.isatty()
         if name is None and asking:
             name = click.prompt("task (or benchmark without one)", err=True)
         home = registry.home_of(refs, name, title, items, _task_names())

@@ -140,4 +140,6 @@ def _checked(registry: Registry, file: Path) -> Checked:
         if results is not None and most is not None and len(results.ids) > most:
             path = f"records.{places[ref.id.partition('/')[2]]}.per_item"
             problems.append(doc.error(path, f"holds {len(results.ids)} items, the record has {most}"))
-    return Checked(file=file, n_records=len(rows) if isinstance(rows, list) else 0, problems=tuple(problems))
+    n_records = len(rows) if isinstance(rows, list) else 0
+    in_order = sorted(problems, key=lambda problem: problem.line or 0)
+    return Checked(file=file, n_records=n_records, problems=tuple(in_order))
