@@ -52,7 +52,7 @@ class Overrides:
         omitted = {k: getattr(task.sampling, k) for k in self.omit if getattr(task.sampling, k) is not None}
         sampling = dataclasses.replace(
             task.sampling,
-            omitted=omitted,
+            omitted={**task.sampling.omitted, **omitted},
             extra={**task.sampling.extra, **self.extra},
             **{k: v for k, v in given.items() if v is not None or k in self.omit},
         )

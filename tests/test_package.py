@@ -65,7 +65,7 @@ LAYERS = [
     {"tasks"},
     {"clients", "scoring", "store", "stats", "references", "errata"},
     {"agreement", "audit", "budget", "protocols", "scores"},
-    {"agenda", "boards", "stopping"},
+    {"agenda", "boards", "imported", "stopping"},
     {"plan", "planning", "runner", "rescore", "opinions", "judge", "grading", "summary"},
     {"comparison", "execution", "review"},
     {"leaderboard"},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,20 @@ class ItemLoader:
 
     def items(self, task: TaskSpec, limit: int | None = None) -> Iterator[Item]:
         """Yield the first `limit` items in dataset order; raises `DatasetError` or `TaskError`."""
-        shots = self._shots(task)
-        seen: dict[str, int] = {}
         count = 0
-        for row in self._rows(task, limit):
-            item = self._item(task, row, shots, seen)
-            count += 1
+        rows = self._rows(task, limit if task.where is None else None)
+        for count, item in enumerate(itertools.islice(self.items_of(task, rows), limit), start=1):
             yield item
         if count == 0:
             raise DatasetError(f"{task.name}: the dataset {task.dataset.path} gave no items")
+
+    def items_of(self, task: TaskSpec, rows: Iterable[dict[str, Any]]) -> Iterator[Item]:
+        """The items that rows of the task's dataset are, in their order, without those that its `where` leaves out."""
+        shots = self._shots(task)
+        seen: dict[str, int] = {}
+        for row in rows:
+            if task.where is None or self._selected(task, task.where, row):
+                yield self._item(task, row, shots, seen)
 
     def data_digest(self, task: TaskSpec) -> str | None:
         """Identity of the task's data, for the protocol."""
@@ -114,6 +120,14 @@ class ItemLoader:
             metadata["choices"] = list(choices.texts)
             target = choices.right
         return Item(id=name, messages=tuple(turns), target=target, cluster=_cluster(task, row), metadata=metadata)
+
+    def _selected(self, task: TaskSpec, where: str, row: dict[str, Any]) -> bool:
+        field_name = "metadata.evalkit.where"
+        target = self._value(task, task.target, row, "doc_to_target")
+        answer = render(where, {**row, "target": str(target)}, file=task.source_file, field=field_name).strip()
+        if answer not in ("True", "False"):
+            raise TaskError(f"must give True or False, not {answer!r}", file=task.source_file, field=field_name)
+        return answer == "True"
 
     def _user_text(self, task: TaskSpec, row: dict[str, Any], choices: Choices | None) -> str:
         question = self._value(task, task.question, row, "doc_to_text")

@@ -38,7 +38,7 @@ LM_EVAL_ONLY_KEYS = {
 }  # fmt: skip
 EVALKIT_KEYS = {
     "title", "prompt", "system_prompt", "scorer", "scorer_args", "item_id", "cluster", "mirror", "licence",
-    "n_items", "items_digest", "margin", "alpha", "max_repetition", "shuffle",
+    "n_items", "items_digest", "margin", "alpha", "max_repetition", "shuffle", "where",
 }  # fmt: skip
 SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "max_gen_toks", "max_new_tokens", "max_tokens")
 FEWSHOT_KEYS = {"sampler", "split", "samples", "doc_to_target"}
@@ -83,6 +83,7 @@ def load_task(path: Path) -> TaskSpec:
         n_items=_whole(doc, own, "n_items", prefix=prefix, default=None, least=1),
         items_digest=_text(doc, own, "items_digest", prefix, default=None),
         source_file=path.name,
+        where=None if own.get("where") is None else str(_template(doc, own, "where", prefix)),
         choices=_choices(doc),
         shuffle=_shuffle(doc, own),
     )
@@ -255,14 +256,14 @@ def _text(doc: Document, data: dict[str, Any], key: str, prefix: str = "", defau
     return value
 
 
-def _template(doc: Document, data: dict[str, Any], key: str) -> str | FunctionRef:
+def _template(doc: Document, data: dict[str, Any], key: str, prefix: str = "") -> str | FunctionRef:
     value = data.get(key)
-    if isinstance(value, FunctionRef):
+    if isinstance(value, FunctionRef) and not prefix:
         return value
-    text: str = _text(doc, data, key)
+    text: str = _text(doc, data, key, prefix)
     problem = template_problem(text)
     if problem:
-        raise doc.error(key, problem)
+        raise doc.error(prefix + key, problem)
     return text
 
 

@@ -48,6 +48,7 @@ def protocol(task: TaskSpec, *, data_digest: str | None, n_items: int) -> Mappin
         "scorer": task.scorer,
         "scorer_args": builtins(task.scorer_args),
         **_options(task),
+        **({} if task.where is None else {"where": task.where}),
     }
 
 

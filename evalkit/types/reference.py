@@ -29,6 +29,8 @@ class Reference:
     n_items: int | None
     benchmark_items: int | None
     """Size of the benchmark, used where the record states no `n_items`."""
+    benchmark_note: str | None = None
+    """What may be compared with what on this benchmark."""
     samples: int | None
     samples_note: str | None
     temperature: float | None
@@ -48,7 +50,7 @@ class Reference:
     follows: str | None = None
     """Named protocol that comes nearest to how the number was made; it states nothing about the number itself."""
     per_item: str | None = None
-    """File with the results item by item, below the folder of the reference files (`references.per_item`)."""
+    """File with the results item by item (`references.per_item`): below the shipped folder, or a path of its own."""
     per_item_note: str | None = None
     """Where these results come from, and who graded them by which rules."""
     prompt_digest: str | None = None

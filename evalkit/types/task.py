@@ -126,6 +126,8 @@ class TaskSpec:
     """What the items of the whole benchmark are known to be (`tasks.items.ItemsDigest`)."""
     errata: Errata | None = None
     """Corrections that golds are graded with; None grades against the golds as published."""
+    where: str | None = None
+    """Condition on a row and its `target`: a template that gives `True` for the rows that are items."""
     choices: str | tuple[str, ...] | FunctionRef | None = None
     """The options of a row (`doc_to_choice`): a field, a template giving a list, or a field or template per option."""
     shuffle: int | None = None

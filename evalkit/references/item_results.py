@@ -1,0 +1,119 @@
+"""Results item by item: JSON Lines, `{"id": ..., "k": ..., "successes": ...}` for each item.
+
+They make a comparison with a published number a paired one. Loading the registry never reads them. An item without a
+result that can be counted is left out of the file; how many were is for the record's `per_item_note`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from evalkit import resources
+from evalkit.codec import decode
+from evalkit.errors import TaskError
+from evalkit.types import Reference
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KEYS = ("id", "k", "successes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PerItem:
+    """How often each item was solved. Arrays cannot be written to."""
+
+    ids: tuple[str, ...]
+    """(n_items,), each once."""
+    samples: np.ndarray
+    """(n_items,) int, at least 1: k of the item."""
+    successes: np.ndarray
+    """(n_items,) int in [0, samples]."""
+
+    @property
+    def mean(self) -> float:
+        """Mean over items of successes / samples, a fraction."""
+        return float((self.successes / self.samples).mean())
+
+    @property
+    def k(self) -> int | None:
+        """Samples of every item; None if the items differ."""
+        return int(self.samples[0]) if (self.samples == self.samples[0]).all() else None
+
+
+def per_item(ref: Reference) -> PerItem | None:
+    """The results behind a reference, or None if it has none; raises `TaskError` with file and line."""
+    if ref.per_item is None:
+        return None
+    return _cached(resources.folder("leaderboards") / "references" / ref.per_item)
+
+
+def item_results(rows: Sequence[tuple[str, int, int]]) -> PerItem:
+    """Results from (id, k, successes) that have been checked."""
+    import numpy as np
+
+    table = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 2)
+    table.setflags(write=False)
+    return PerItem(ids=tuple(row[0] for row in rows), samples=table[:, 0], successes=table[:, 1])
+
+
+def read_results(path: Path) -> PerItem:
+    """Read and check one file; raises `TaskError` with the line of the first fault."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as fault:
+        raise TaskError(f"cannot be read: {fault.strerror}", file=str(path)) from None
+    rows: list[tuple[str, int, int]] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+            raise TaskError(f"not valid JSON: {fault}", file=str(path), line=number) from None
+        item, k, successes = checked_row(row, path, number)
+        if seen.setdefault(item, number) != number:
+            raise TaskError(f"item {item!r} is on line {seen[item]} already", file=str(path), line=number, field="id")
+        rows.append((item, k, successes))
+    if not rows:
+        raise TaskError("holds no results", file=str(path))
+    return item_results(rows)
+
+
+def checked_row(row: Any, path: Path, line: int) -> tuple[str, int, int]:
+    """(id, k, successes) of one line; raises `TaskError`."""
+
+    def fault(message: str, field: str | None = None) -> TaskError:
+        return TaskError(message, file=str(path), line=line, field=field)
+
+    if not isinstance(row, dict) or set(row) != set(KEYS):
+        have = ", ".join(map(str, row)) if isinstance(row, dict) else repr(row)[:80]
+        raise fault(f'must be {{"id": ..., "k": ..., "successes": ...}}, not {have}')
+    item, k, successes = (row[key] for key in KEYS)
+    if not isinstance(item, str) or not item:
+        raise fault(f"must be text, not {item!r}", "id")
+    for key, value, least in (("k", k, 1), ("successes", successes, 0)):
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
+            raise fault(f"must be a whole number of at least {least}, not {value!r} (item {item!r})", key)
+    if successes > k:
+        raise fault(f"{successes} successes in {k} samples of item {item!r}", "successes")
+    return item, k, successes
+
+
+def results_text(results: PerItem) -> str:
+    """The file that holds these results."""
+    rows = zip(results.ids, results.samples.tolist(), results.successes.tolist(), strict=True)
+    lines = (msgspec.json.encode(dict(zip(KEYS, row, strict=True))).decode() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+@functools.lru_cache(maxsize=256)
+def _cached(path: Path) -> PerItem:
+    return read_results(path)
