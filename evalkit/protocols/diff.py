@@ -85,6 +85,8 @@ def _unstated(field: Field, ours: Side, theirs: Side) -> Mismatch | None:
     known = _without_effort(known) if ours.model is not None and ours.model == theirs.model else known
     if field.name in ("extra", "max_repetition") and known not in ({}, "never", None):
         severity, note = MAJOR, "only one side is known to do so"
+    elif field.name == "effort" and len(silent) == 2:
+        severity, note = MINOR, "neither source states one; many models have none"
     elif field.name == "k" and REFERENCE in silent:
         note = "k not stated: counted as 1"
     elif NAMED in silent:

@@ -73,7 +73,7 @@ def of_task(
         "variant": "",
         "metric": MEAN,
         "unit": "%",
-        "dataset": [task.dataset.path, task.dataset.name, task.dataset.split],
+        "dataset": [task.dataset.path, task.dataset.name, task.dataset.split, task.where],
         "revision": task.dataset.revision or "latest",
         "dataset_kwargs": builtins(task.dataset.kwargs),
         "prompt": prompt_digest(task),
@@ -98,7 +98,7 @@ def of_task(
     words = {
         "prompt": f"{task.prompt.name} ({str(values['prompt'])[7:15]})",
         "system_prompt": task.prompt.system or "none",
-        "dataset": " ".join(filter(None, (task.dataset.path, task.dataset.name, task.dataset.split))),
+        "dataset": " ".join(filter(None, (task.dataset.path, task.dataset.name, task.dataset.split, task.where))),
     }
     if model is not None and (snapshot := snapshot_of(model.name)):
         values["snapshot"] = snapshot
