@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from evalkit import __version__, errata
+from evalkit import __version__, errata, references
 from evalkit.codec import builtins, digest
 from evalkit.errors import UsageError
 from evalkit.protocols import named
 from evalkit.store import SCHEMA, RunStore
 from evalkit.tasks.items import ItemLoader, ItemsDigest
 from evalkit.tasks.protocol import protocol
-from evalkit.types import RESERVED_FIELDS, Item, Json, ModelSpec, NamedProtocol, RunRecord, RunSpec, TaskSpec
+from evalkit.types import RESERVED_FIELDS, Item, Json, ModelSpec, NamedProtocol, Reference, RunRecord, RunSpec, TaskSpec
 
 OMITTABLE = ("temperature", "top_p", "max_tokens")
 _RECORDED_PACKAGES = ("datasets", "lm-eval", "math-verify", "numpy", "reasoning-gym", "sympy", "xllamacpp")
@@ -107,11 +107,19 @@ def create_run(
             n_items=n_items,
             endpoint=endpoint,
             versions=_versions(),
+            references=_declared(spec),
         )
 
     watched = {t.name: ItemsDigest() for t in spec.tasks}
     items = {t.name: watched[t.name].watch(_begun(loader.items(t, spec.limit))) for t in spec.tasks}
     return RunStore.create(folder / run_id, items, describe)
+
+
+def _declared(spec: RunSpec) -> tuple[Reference, ...]:
+    """The records of the declared models: a run is compared with what was published when it was made."""
+    refs = references.load_references() if spec.references else []
+    found = (references.default(refs, model, task.name) for task in spec.tasks for model in spec.references)
+    return tuple(ref for ref in found if ref is not None)
 
 
 def extend_run(store: RunStore, loader: ItemLoader, *, samples: int | None, limit: int | None) -> None:

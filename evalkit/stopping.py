@@ -124,7 +124,7 @@ class UntilDecided:
 
     @functools.cached_property
     def _references(self) -> list[Reference]:
-        return references.load_references()
+        return references.declared(references.load_references(), self._store.record.references)
 
 
 def _asked(task: TaskSpec, scores: TaskScores) -> np.ndarray:

@@ -229,3 +229,26 @@ def test_an_unset_token_limit_and_further_fields_are_named(cli: Cli, aime: Path)
     notes = {m["field"]: m for m in comparison["mismatches"]}
     assert notes["max_tokens"]["severity"] == "major" and "leaves the token limit" in notes["max_tokens"]["note"]
     assert notes["extra"]["ours"] == {"reasoning_effort": "high"}
+
+
+def test_a_run_keeps_the_numbers_that_it_declared(
+    cli: Cli, aime: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A registry that changes later changes no verdict of a run that declared its references; it is said."""
+    run = run_aime(cli, aime, 24, "--against", "o1")
+    before = cli("compare", run, "--json").json["comparisons"]
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "aime24.yaml").write_text(
+        "benchmark: AIME 2024\ntask: aime24\nitems: 30\nrecords:\n  - {id: o1-mine, model: o1, title: o1, "
+        "metric: pass@1, measures: mean_accuracy, value: 50, unit: '%', reported_by: me, source: my notes, "
+        "tier: primary, date: null, default: true}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("EVALKIT_REFERENCES_DIR", str(own))
+    (after,) = cli("compare", run, "--json").json["comparisons"]
+    assert after["reference"]["value"] == before[0]["reference"]["value"] == 79.2
+    assert "the registry now has 50 (aime24/o1-mine)" in " ".join(after["verdict"]["notes"])
+    undeclared = run_aime(cli, aime, 24)
+    (other,) = cli("compare", undeclared, "--against", "o1", "--json").json["comparisons"]
+    assert other["reference"]["value"] == 50, "a run that declared nothing takes what there is"

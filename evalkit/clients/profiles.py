@@ -82,7 +82,10 @@ def refused(model: ModelSpec, profile: Profile | None) -> tuple[str, ...]:
     """Settings that a model is known to refuse: as its profile says, else OpenAI's reasoning models at OpenAI."""
     if profile is not None and profile.refuses is not None:
         return profile.refuses
-    hosts = {urlsplit(url).hostname for url in model.endpoint.base_urls}
+    try:
+        hosts = {urlsplit(url).hostname for url in model.endpoint.base_urls}
+    except ValueError:  # no address at all: the client says so
+        return ()
     if model.kind == "openai" and hosts == {_OPENAI} and _OPENAI_REASONING.match(model.name):
         return ("temperature", "top_p")
     return ()

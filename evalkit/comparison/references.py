@@ -30,11 +30,12 @@ def compare_store(
     store: RunStore, models: Sequence[str], refs: Sequence[Reference], declared: Declared | None = None
 ) -> list[Comparison]:
     """Every task of a run against every reference model; an unknown model raises `UnknownName` first."""
-    names = [references.resolve_model(refs, m) for m in models]
+    as_declared = references.declared(refs, store.record.references)
+    names = [references.resolve_model(as_declared, m) for m in models]
     summaries = {s.task: s for s in summarize(store).tasks}
     compared = []
     for task in store.record.spec.tasks:
-        side = _Measured(store, task, summaries[task.name], refs, declared or Declared())
+        side = _Measured(store, task, summaries[task.name], as_declared, refs, declared or Declared())
         compared += [side.against(name) for name in names]
     return compared
 
@@ -43,12 +44,19 @@ class _Measured:
     """One task of a run, to be compared with published numbers."""
 
     def __init__(
-        self, store: RunStore, task: TaskSpec, summary: TaskSummary, refs: Sequence[Reference], declared: Declared
+        self,
+        store: RunStore,
+        task: TaskSpec,
+        summary: TaskSummary,
+        refs: Sequence[Reference],
+        registry: Sequence[Reference],
+        declared: Declared,
     ) -> None:
         self._store = store
         self._task = task
         self._summary = summary
         self._refs = refs
+        self._registry = registry
         self._declared = declared
         self._model = store.record.spec.model
         self._items = Items(
@@ -112,9 +120,17 @@ class _Measured:
             reference=f"{model} on {self._task.title}",
             at=differ,
             informal=(*differing, *notes, *owed),
-            notes=(*notes, *owed, *looked, *(pairs.notes if pairs else ())),
+            notes=(*notes, *owed, *looked, *(pairs.notes if pairs else ()), *self._changed(model, reference)),
         )
         return result, mismatches
+
+    def _changed(self, model: str, reference: Reference) -> list[str]:
+        """A run is compared with the number that it declared; that the registry has another one now is said."""
+        now = references.default(self._registry, model, self._task.name)
+        if reference not in self._store.record.references or (now is not None and now.value == reference.value):
+            return []
+        has = "no default number any more" if now is None else f"{now.value:g} ({now.id})"
+        return [f"compared with {reference.value:g}, the number when the run was made; the registry now has {has}"]
 
     def _looked_at(self, kind: str) -> Rounds | None:
         """The rounds, if the comparison is by what was known after each of them."""

@@ -31,7 +31,16 @@ from evalkit.references.adding import (
 from evalkit.references.fields import FIELDS, MEASURES, SETTINGS, TIERS, Field
 from evalkit.references.folders import FOLDERS_VARIABLE, Checked, check_files, load_references, read_folders, shipped
 from evalkit.references.item_results import PerItem, item_results, per_item, read_results, results_text
-from evalkit.references.lookup import IMPLIED_VARIANTS, default, find, known_model, models, resolve_model, stem
+from evalkit.references.lookup import (
+    IMPLIED_VARIANTS,
+    declared,
+    default,
+    find,
+    known_model,
+    models,
+    resolve_model,
+    stem,
+)
 
 __all__ = [
     "FIELDS",
@@ -49,6 +58,7 @@ __all__ = [
     "add_results",
     "attach_results",
     "check_files",
+    "declared",
     "default",
     "find",
     "home_of",

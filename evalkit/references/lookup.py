@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from evalkit.errors import UnknownName
 from evalkit.references.fields import MEASURES
@@ -62,6 +63,18 @@ def default(
         if ref.default and ref.measures == measures and implied:
             return ref
     return None
+
+
+def declared(refs: Iterable[Reference], recorded: Iterable[Reference]) -> list[Reference]:
+    """The registry with the records that a run kept in the place of today's defaults of their cells."""
+    kept = {(ref.model, ref.task): ref for ref in recorded}
+    others = (
+        replace(ref, default=False)
+        if ref.default and ref.measures == "mean_accuracy" and (ref.model, ref.task) in kept
+        else ref
+        for ref in refs
+    )
+    return [*kept.values(), *others]
 
 
 def resolve_model(refs: Iterable[Reference], name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evalkit.types.json import Json
+from evalkit.types.reference import Reference
 from evalkit.types.task import ModelSpec, TaskSpec
 
 
@@ -46,6 +47,8 @@ class RunRecord:
     n_items: Mapping[str, int]
     endpoint: Mapping[str, Json]
     versions: Mapping[str, str]
+    references: tuple[Reference, ...] = ()
+    """The published numbers that the run declared, as they stood in the registry when it was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
