@@ -156,7 +156,6 @@ def test_add_from_a_file_goes_where_the_environment_says(
 ) -> None:
     (tmp_path / "one.yaml").write_text(FILE)
     monkeypatch.setenv("EVALKIT_REFERENCES_DIR", str(tmp_path / "refs"))
-    (tmp_path / "refs").mkdir()
     done = cli("references", "add", "--from", "one.yaml", "--json")
     assert done.code == 0, done.err
     assert done.json == {"file": str(tmp_path / "refs" / "gsm8k.yaml"), "added": ["gsm8k/mine"]}

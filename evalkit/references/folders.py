@@ -33,6 +33,13 @@ def further() -> list[Path]:
     return [Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name]
 
 
+def folders_with(folder: Path) -> list[Path]:
+    """The folders of the user and `folder`, which is written to and need not exist yet."""
+    others = [path for path in further() if path.is_dir() or path.resolve() != folder.resolve()]
+    taken = {path.resolve() for path in (shipped(), *others)}
+    return others if folder.resolve() in taken or not folder.is_dir() else [*others, folder]
+
+
 def load_references(folders: Sequence[Path] | None = None) -> list[Reference]:
     """Every record of the shipped folder and of `folders`, by default those of `EVALKIT_REFERENCES_DIR`.
 
