@@ -195,6 +195,16 @@ def test_comments_and_formatting_of_the_file_stay(cli: Cli, tmp_path: Path) -> N
     assert ref.protocol == "say: 'so' # {x}"
 
 
+def test_a_layout_that_is_not_ours_stays(cli: Cli, tmp_path: Path) -> None:
+    row = ", ".join(FILE.splitlines()[1:])
+    flow = f"benchmark: GSM8K\ntask: gsm8k\nitems: 1319\nrecords: [{{{row}}}]\n"
+    (tmp_path / "gsm8k.yaml").write_text(flow)
+    assert cli("references", "validate", tmp_path).code == 0
+    refused = cli("references", "add", "--into", tmp_path, *options(id="second"))
+    assert refused.code == 2 and "gsm8k.yaml: its layout cannot be added to by a program" in refused.err
+    assert (tmp_path / "gsm8k.yaml").read_text() == flow and len(list(tmp_path.iterdir())) == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "part"),
     [

@@ -195,10 +195,13 @@ def _replace(path: Path, text: str, wanted: Mapping[str, Mapping[str, Any]]) -> 
     part = path.with_name(f".{path.name}.new")
     try:
         write_whole(part, text)
-        data = load(part).data
-        held = {row["id"]: row for row in data["records"] if isinstance(row, dict) and "id" in row}
+        try:
+            data = load(part).data
+        except TaskError:
+            data = {}
+        held = {row["id"]: row for row in data.get("records", ()) if isinstance(row, dict) and "id" in row}
         if any(held.get(name) != row for name, row in wanted.items()):
-            raise TaskError("its layout cannot be added to; write the record by hand", file=str(path))
+            raise TaskError("its layout cannot be added to by a program; write the record by hand", file=str(path))
         _check(Document(str(path), data, {}))
         try:
             part.replace(path)

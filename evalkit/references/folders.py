@@ -84,7 +84,7 @@ class Registry:
                 self.refs[place] = dataclasses.replace(ref, default=False)
         own = Path(doc.file).parent
         if own.resolve() != shipped().resolve():
-            refs = [dataclasses.replace(ref, per_item=str(own / ref.per_item)) if ref.per_item else ref for ref in refs]
+            refs = [_with_own_results(ref, own.absolute()) for ref in refs]
         self.refs += refs
         return problems
 
@@ -100,6 +100,10 @@ class Registry:
             for key in ("benchmark", "task", "items")
             if doc.data.get(key) != first.data.get(key)
         ]
+
+
+def _with_own_results(ref: Reference, folder: Path) -> Reference:
+    return ref if ref.per_item is None else dataclasses.replace(ref, per_item=str(folder / ref.per_item))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
