@@ -19,6 +19,8 @@ note: ...
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,11 +29,23 @@ import msgspec
 from evalkit import references, resources
 from evalkit.codec import convert
 from evalkit.errors import UnknownName, UsageError, nearest
+from evalkit.protocols import named
 from evalkit.tasks import catalog
-from evalkit.types import Board, BoardColumn, BoardReference, BoardTask, Reference, Statement
+from evalkit.types import (
+    Board,
+    BoardColumn,
+    BoardReference,
+    BoardTask,
+    Column,
+    NamedProtocol,
+    Reference,
+    Statement,
+    TaskSpec,
+)
 from evalkit.yamlfile import Document, load
 
 GIVEN = "given"
+MEAN = "mean_accuracy"
 _KEYS = {"title", "protocol", "tasks", "columns", "references", "against", "order", "statements", "note"}
 T = TypeVar("T", BoardTask, BoardColumn, BoardReference, Statement)
 
@@ -55,9 +69,73 @@ def find(name: str) -> Board:
 
 def column_key(column: BoardColumn) -> str:
     """`aime24:majority`, `codeforces:other:Elo`, `livecodebench[2024-08..2025-01]`."""
-    measures = "" if column.measures == "mean_accuracy" else f":{column.measures}"
+    measures = "" if column.measures == MEAN else f":{column.measures}"
     unit = f":{column.unit}" if column.unit else ""
     return f"{column.benchmark}{measures}{unit}" + (f"[{column.variant}]" if column.variant else "")
+
+
+def suite(board: Board, folders: Sequence[Path] = (), protocol: NamedProtocol | None = None) -> list[TaskSpec]:
+    """The tasks of a board under its protocol (or the one given), with the margins, alphas and k that it declares.
+
+    Raises `TaskError` if the protocol cannot be applied to one of them.
+    """
+    protocol = protocol or (named.find(board.protocol) if board.protocol else None)
+    found = []
+    for entry in board.tasks:
+        task = catalog.find(entry.task, folders)
+        task = named.apply(protocol, task) if protocol else task
+        given = {key: getattr(entry, key) for key in ("margin", "alpha", "samples") if getattr(entry, key) is not None}
+        found.append(dataclasses.replace(task, **given))
+    return found
+
+
+def further_tasks(board: Board, refs: Sequence[Reference], folders: Sequence[Path] = ()) -> list[TaskSpec]:
+    """Tasks that measure what a further column shows, under the board's protocol: a run may have them all the same."""
+    chosen = named.find(board.protocol) if board.protocol else None
+    own = {entry.task for entry in board.tasks}
+    names = {ref.task for ref in refs if ref.task} - own
+    plain = {column.benchmark for column in board.columns if column.measures == MEAN and column.variant is None}
+    wanted = {ref.task for ref in refs if ref.task in names and references.stem(ref) in plain}
+    found = [entry.task for entry in catalog.scan(folders) if entry.task and entry.task.name in wanted]
+    return [named.apply(chosen, task) if chosen else task for task in found]
+
+
+def columns(board: Board, tasks: Mapping[str, TaskSpec], refs: Sequence[Reference]) -> list[Column]:
+    """The columns of a board: its tasks, then those of published numbers, which `tasks` may measure too."""
+    stems = {ref.task: references.stem(ref) for ref in refs if ref.task}
+    measured = {references.stem(ref): ref.task for ref in refs if ref.task in tasks}
+    titles = {references.stem(ref): ref.benchmark for ref in refs}
+    found = []
+    for entry in board.tasks:
+        task = tasks[entry.task]
+        found.append(
+            Column(
+                key=entry.task,
+                title=task.title,
+                task=entry.task,
+                benchmark=stems.get(entry.task, entry.task),
+                group=entry.group,
+                dataset=task.dataset.path,
+                dataset_config=task.dataset.name,
+                split=task.dataset.split,
+                margin=task.margin,
+                alpha=task.alpha,
+            )
+        )
+    for extra in board.columns:
+        found.append(
+            Column(
+                key=column_key(extra),
+                title=extra.title or titles[extra.benchmark],
+                task=measured.get(extra.benchmark) if extra.measures == MEAN and extra.variant is None else None,
+                benchmark=extra.benchmark,
+                measures=extra.measures,
+                unit=extra.unit or "%",
+                variant=extra.variant or "",
+                group=extra.group,
+            )
+        )
+    return found
 
 
 def _parse(doc: Document, name: str) -> Board:
@@ -106,6 +184,11 @@ def _check(doc: Document, board: Board) -> None:
         _check_model(doc, f"references.{i}", entry.model, refs)
     for i, model in enumerate(board.against):
         _check_model(doc, f"against.{i}", model, refs)
+    if board.protocol is not None:
+        try:
+            named.find(board.protocol)
+        except UnknownName as fault:
+            raise doc.error("protocol", str(fault)) from None
     if board.order not in (GIVEN, *keys):
         raise doc.error("order", f"{board.order!r} is no column; given, {', '.join(keys)}")
 

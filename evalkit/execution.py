@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from evalkit.budget import Budget, Spending
 from evalkit.clients.build import build
-from evalkit.errors import EvalkitError
 from evalkit.contracts import Client
+from evalkit.errors import EvalkitError
 from evalkit.runner import INTERRUPTED, Observer, SilentObserver, execute
 from evalkit.stopping import UntilDecided
 from evalkit.store import ResponseCache, RunStore

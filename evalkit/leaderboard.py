@@ -1,9 +1,11 @@
-"""Fill a board: one row per published reference model, one per run, and ranks within each column.
+"""Fill a board: one row per published reference model, one per run, ranks within each column, and verdicts.
 
-Policy on ranks: every row with a score is ranked, also where protocols differ: a rank speaks of sampling noise only,
-and exporters say so. A published score whose number of questions is unknown could be anything: it may have any rank,
-and no other row stands above or below it. A rank of a run holds with its samples without a score counted as wrong and
-with them left out, as a verdict does.
+Policy: every cell is held against the protocol of the board (or, if it names none, of each task), and says in which
+fields it differs or is silent. What else was published for a cell stays beside it. On ranks: every row with a mean
+accuracy is ranked, also where protocols differ: a rank speaks of sampling noise only, and exporters say so. A published
+score whose number of questions is unknown could be anything: it may have any rank, and no other row stands above or
+below it. A rank of a run holds with its samples without a score counted as wrong and with them left out, as a verdict
+does.
 """
 
 from __future__ import annotations
@@ -12,29 +14,50 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evalkit import references
-from evalkit.comparison import reference_se
+from evalkit import boards, references
+from evalkit.boards import MEAN
+from evalkit.comparison import compare_store, reference_se, suite_claims
+from evalkit.protocols import Items, diff, item_mismatches, named, of_task, run_and_reference, split_variant
 from evalkit.stats import ranks
 from evalkit.store import RunStore
 from evalkit.summary import TaskSummary, summarize
-from evalkit.tasks import catalog
-from evalkit.types import Board, Cell, ErrorBar, Estimate, Leaderboard, LeaderboardRow, Reference, RunRecord
-
-PUBLISHED = "published"
-BASELINE = "baseline"
-MEASURED = "measured"
+from evalkit.types import (
+    BASELINE,
+    CLAIM,
+    MEASURED,
+    PUBLISHED,
+    Board,
+    BoardClaim,
+    BoardReference,
+    BoardVerdict,
+    Cell,
+    Column,
+    ErrorBar,
+    Estimate,
+    Leaderboard,
+    LeaderboardRow,
+    Mismatch,
+    OtherValue,
+    Reference,
+    RunRecord,
+    Severity,
+    TaskSpec,
+)
 
 _ALPHA = 0.05
+_EFFORTS = (None, "medium", "high")
+"""The reasoning effort meant when a board names none, best first."""
+_VENDOR = "vendor self-report"
 _Readings = tuple[ranks.Contender, ranks.Contender, ranks.Contender]
 """A score under the three readings of the samples without a score: headline, counted as wrong, left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """A cell before it is ranked, with what its rank is computed from."""
+    """A cell before it is ranked, with what its rank is computed from; None if it has none."""
 
     cell: Cell
-    readings: _Readings
+    readings: _Readings | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,56 +69,122 @@ class _Row:
 
 
 def fill(board: Board, runs: Sequence[RunStore], refs: Sequence[Reference]) -> Leaderboard:
-    """The board with published rows first, then the runs in the order given.
+    """The board with published rows first, then the runs in the order given; or by the column that it names.
 
     Raises `UnknownName` for a task or reference model that the board names and nobody knows.
     """
-    titles = {entry.task: catalog.find(entry.task).title for entry in board.tasks}
-    rows = [_published(references.resolve_model(refs, name), list(titles), refs) for name in board.references]
-    rows += [_measured(store, list(titles)) for store in runs]
-    columns = {task: _ranked([row.entries.get(task) for row in rows]) for task in titles}
+    suite = [task.name for task in boards.suite(board)]
+    tasks = {task.name: task for task in (*boards.suite(board), *boards.further_tasks(board, refs))}
+    columns = boards.columns(board, tasks, refs)
+    rows = [_published(entry, columns, tasks, suite, refs) for entry in board.references]
+    rows += [_measured(store, columns, tasks, suite) for store in runs]
+    if board.order != boards.GIVEN:
+        rows.sort(key=lambda row: _height(row, board.order), reverse=True)
+    ranked = {column.key: _ranked([row.entries.get(column.key) for row in rows]) for column in columns}
     averages = _ranked([row.average for row in rows])
+    verdicts, claims = _verdicts(board, runs, refs, tasks)
     return Leaderboard(
         board=board.name,
         title=board.title,
-        tasks=tuple(titles),
-        titles=titles,
+        columns=tuple(columns),
         rows=tuple(
             LeaderboardRow(
                 model=row.model,
                 kind=row.kind,
-                cells={task: cell for task, column in columns.items() if (cell := column[i]) is not None},
+                cells={key: cell for key, column in ranked.items() if (cell := column[i]) is not None},
                 average=averages[i],
             )
             for i, row in enumerate(rows)
         ),
+        protocol=named.label(named.find(board.protocol)) if board.protocol else None,
+        verdicts=verdicts,
+        claims=claims,
+        statements=board.statements,
         note=board.note,
     )
 
 
+def _height(row: _Row, key: str) -> float:
+    entry = row.entries.get(key)
+    return -math.inf if entry is None else entry.cell.value
+
+
 def _ranked(column: Sequence[_Entry | None]) -> list[Cell | None]:
     """The cells of a column with their ranks: those that hold under each reading, if there are two to rank."""
-    entries = [entry for entry in column if entry is not None]
-    if len(entries) < 2:
+    readings = [entry.readings for entry in column if entry is not None and entry.readings is not None]
+    if len(readings) < 2:
         return [None if entry is None else entry.cell for entry in column]
-    readings = zip(*(entry.readings for entry in entries), strict=True)
-    found = [ranks.rank_intervals(contenders, _ALPHA) for contenders in readings]
+    found = [ranks.rank_intervals(contenders, _ALPHA) for contenders in zip(*readings, strict=True)]
     spans = iter([(min(best for best, _ in r), max(worst for _, worst in r)) for r in zip(*found, strict=True)])
-    return [None if entry is None else replace(entry.cell, rank=next(spans)) for entry in column]
+    cells: list[Cell | None] = []
+    for entry in column:
+        if entry is None or entry.readings is None:
+            cells.append(None if entry is None else entry.cell)
+        else:
+            cells.append(replace(entry.cell, rank=next(spans)))
+    return cells
 
 
-def _published(model: str, tasks: Sequence[str], refs: Sequence[Reference]) -> _Row:
-    found = {task: references.default(refs, model, task) for task in tasks}
-    entries = {task: _published_entry(ref) for task, ref in found.items() if ref is not None}
-    exact = all(entry.cell.exact for entry in entries.values()) and bool(entries)
-    average = _average(entries, tasks)
-    return _Row(model=model, kind=BASELINE if exact else PUBLISHED, entries=entries, average=average)
+# --- published rows --------------------------------------------------------------------------
 
 
-def _published_entry(ref: Reference) -> _Entry:
-    se, n_items = reference_se(ref), ref.n_items or ref.benchmark_items
+def _published(
+    entry: BoardReference,
+    columns: Sequence[Column],
+    tasks: Mapping[str, TaskSpec],
+    suite: Sequence[str],
+    refs: Sequence[Reference],
+) -> _Row:
+    model = references.resolve_model(refs, entry.model)
+    own = [ref for ref in refs if ref.model == model]
+    entries = {}
+    for column in columns:
+        records = _records(own, column, entry.variant)
+        if records:
+            entries[column.key] = _published_entry(records[0], records[1:], tasks.get(column.task or ""))
+    cells = [found.cell for found in entries.values()]
+    kind = PUBLISHED
+    if cells and all(cell.error_bar == "exact" for cell in cells):
+        kind = BASELINE
+    elif cells and all(cell.claim for cell in cells):
+        kind = CLAIM
+    label = replace(entry, model=model).label
+    return _Row(model=label, kind=kind, entries=entries, average=_average(entries, suite))
+
+
+def _records(own: Sequence[Reference], column: Column, effort: str | None) -> list[Reference]:
+    """What was published for a cell, the default first; of one reasoning effort."""
+    candidates = [
+        (ref, split_variant(ref.variant))
+        for ref in own
+        if references.stem(ref) == column.benchmark or (column.task is not None and ref.task == column.task)
+    ]
+    wanted = [
+        (ref, variant[1])
+        for ref, variant in candidates
+        if variant[0] == column.variant and ref.measures == column.measures and ref.unit == column.unit
+    ]
+    efforts = _EFFORTS if effort is None else (effort,)
+    for choice in efforts:
+        found = [ref for ref, given in wanted if given == choice]
+        if found:
+            return sorted(found, key=lambda ref: not ref.default)
+    return []
+
+
+def _published_entry(ref: Reference, others: Sequence[Reference], task: TaskSpec | None) -> _Entry:
+    n_items = ref.n_items or ref.benchmark_items
+    is_mean = ref.measures == MEAN
+    se = reference_se(ref) if is_mean else None
+    fields: tuple[str, ...] = ()
+    fatal: tuple[str, ...] = ()
+    if task is not None and not ref.exact:
+        fields, fatal = _standing(run_and_reference(task, _whole(task), ref))
+    k_open = () if ref.exact or ref.samples is not None else (f"k {ref.samples_note or 'not stated'}",)
     cell = Cell(
         value=ref.value,
+        metric=ref.metric,
+        error_bar="exact" if ref.exact else "unknown" if se is None else "assumed",
         se=None if se is None else 100 * se,
         interval=None,
         population_interval=None,
@@ -103,46 +192,116 @@ def _published_entry(ref: Reference) -> _Entry:
         samples=ref.samples,
         date=ref.date,
         source=ref.source,
-        exact=ref.exact,
-        notes=(ref.reported_by,) if ref.exact or ref.samples is not None else (ref.reported_by, "k not stated"),
+        record=ref.id,
+        version=ref.version,
+        claim=_is_claim(ref),
+        informal=fields,
+        not_comparable=fatal,
+        others=tuple(_other(other) for other in others),
+        notes=(ref.reported_by, *k_open),
     )
+    if not is_mean:
+        return _Entry(cell=cell, readings=None)
     trials = None if n_items is None else n_items * (ref.samples or 1)
     contender = ranks.exact(ref.value / 100) if ref.exact else ranks.published(ref.value / 100, trials)
     return _Entry(cell=cell, readings=(contender, contender, contender))
 
 
-def _measured(store: RunStore, tasks: Sequence[str]) -> _Row:
+def _whole(task: TaskSpec) -> Items:
+    """All items of a benchmark, as its task file pins them, with the golds as published."""
+    n = task.n_items or 0
+    return Items(digest=task.items_digest or "", n_stored=n, n_asked=n, n_corrected=0)
+
+
+def _standing(mismatches: Sequence[Mismatch]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(fields that make a comparison informal, why there can be none)."""
+    major = tuple(m.field + (" (not stated)" if m.unstated else "") for m in mismatches if m.severity is Severity.MAJOR)
+    return major, tuple(m.note for m in mismatches if m.severity is Severity.FATAL)
+
+
+def _is_claim(ref: Reference) -> bool:
+    """A vendor's own number of which nothing is stated that somebody else could repeat."""
+    stated = (ref.temperature, ref.top_p, ref.max_tokens, ref.samples, ref.samples_note, ref.shots, ref.prompt_digest)
+    silent = all(value is None for value in stated) and ref.system_prompt is None and not ref.not_sent
+    return ref.reported_by.startswith(_VENDOR) and silent
+
+
+def _other(ref: Reference) -> OtherValue:
+    return OtherValue(
+        record=ref.id,
+        value=ref.value,
+        metric=ref.metric,
+        version=ref.version,
+        reported_by=ref.reported_by,
+        source=ref.source,
+        date=ref.date,
+        reason=ref.reason,
+    )
+
+
+# --- measured rows ---------------------------------------------------------------------------
+
+
+def _measured(store: RunStore, columns: Sequence[Column], tasks: Mapping[str, TaskSpec], suite: Sequence[str]) -> _Row:
+    specs = {task.name: task for task in store.record.spec.tasks}
+    keys = {column.task: column.key for column in columns if column.task is not None}
     entries = {
-        task.task: entry
-        for task in summarize(store).tasks
-        if task.task in tasks and (entry := _measured_entry(task, store.record)) is not None
+        keys[found.task]: entry
+        for found in summarize(store).tasks
+        if found.task in keys
+        and (entry := _measured_entry(store, found, specs[found.task], tasks[found.task])) is not None
     }
     model = store.record.spec.model.name
-    return _Row(model=model, kind=MEASURED, entries=entries, average=_average(entries, tasks))
+    return _Row(model=model, kind=MEASURED, entries=entries, average=_average(entries, suite))
 
 
-def _measured_entry(task: TaskSummary, record: RunRecord) -> _Entry | None:
-    if task.estimate is None:
+def _measured_entry(store: RunStore, found: TaskSummary, spec: TaskSpec, yardstick: TaskSpec) -> _Entry | None:
+    if found.estimate is None:
         return None
-    head = task.estimate.headline
-    notes = [task.rounds.in_words, *task.audit] if task.rounds else list(task.audit)
-    if task.samples_owed and not task.rounds:
-        notes.append(f"{task.samples_owed} samples are still owed")
-    not_scored = {name: n for name, n in task.statuses.items() if name != "scored"}
+    record, head = store.record, found.estimate.headline
+    notes = [found.rounds.in_words, *found.audit] if found.rounds else list(found.audit)
+    not_scored = {name: n for name, n in found.statuses.items() if name != "scored"}
     notes += [f"{n} samples {name}" for name, n in not_scored.items()]
-    spec = next(t for t in record.spec.tasks if t.name == task.task)
+    samples = found.rounds.counted if found.rounds else spec.samples
+    informal, fatal = _standing(_against_board(store, found, spec, yardstick))
     cell = Cell(
         value=100 * head.value,
+        metric=head.metric,
+        error_bar="measured",
         se=100 * head.benchmark.se,
         interval=_percent(head.benchmark),
         population_interval=_percent(head.population),
         n_items=head.n_items,
-        samples=task.rounds.counted if task.rounds else spec.samples,
+        samples=samples,
         date=record.created[:10],
         source=f"run {record.id}",
+        run=record.id,
+        version=_served(record),
+        informal=informal,
+        not_comparable=fatal,
+        samples_owed=0 if found.rounds else found.samples_owed,
+        samples_planned=None if found.rounds else spec.samples * record.n_items[spec.name],
         notes=tuple(notes),
     )
-    return _Entry(cell=cell, readings=_readings(head, task.estimate.as_wrong, task.estimate.excluded))
+    return _Entry(cell=cell, readings=_readings(head, found.estimate.as_wrong, found.estimate.excluded))
+
+
+def _against_board(store: RunStore, found: TaskSummary, spec: TaskSpec, yardstick: TaskSpec) -> list[Mismatch]:
+    """Where a run departs from what the board declares for a task."""
+    items = Items(
+        digest=store.record.items_digests[spec.name],
+        n_stored=store.n_items(spec.name),
+        n_asked=found.n_items_asked,
+        n_corrected=found.totals.n_corrected_items,
+    )
+    own = list(item_mismatches(spec, items))
+    settings = diff(of_task(spec, model=store.record.spec.model), of_task(yardstick, model=store.record.spec.model))
+    return [*(m for m in settings if m.field != "items"), *own]
+
+
+def _served(record: RunRecord) -> str:
+    """What was asked for; served ids are listed in the run's report."""
+    return record.spec.model.name
 
 
 def _readings(headline: Estimate, as_wrong: Estimate, excluded: Estimate | None) -> _Readings:
@@ -158,12 +317,17 @@ def _average(entries: Mapping[str, _Entry], tasks: Sequence[str]) -> _Entry | No
     found = [entries[task] for task in tasks]
     cells = [entry.cell for entry in found]
     errors = [cell.se for cell in cells if cell.se is not None]
-    first, second, third = (ranks.average(scores) for scores in zip(*(e.readings for e in found), strict=True))
+    parts = [e.readings for e in found if e.readings is not None]
+    first, second, third = (ranks.average(scores) for scores in zip(*parts, strict=True))
     intervals = [cell.interval for cell in cells if cell.interval is not None]
     populations = [cell.population_interval for cell in cells if cell.population_interval is not None]
     values = [cell.value for cell in cells]
+    kinds = {cell.error_bar for cell in cells}
+    kind = "unknown" if "unknown" in kinds else "mixed" if len(kinds) > 1 else cells[0].error_bar
     cell = Cell(
         value=sum(values) / len(tasks),
+        metric=f"mean of {len(tasks)} tasks",
+        error_bar=kind,
         se=math.hypot(*errors) / len(tasks) if len(errors) == len(tasks) else None,
         interval=_average_interval(values, intervals) if len(intervals) == len(tasks) else None,
         population_interval=_average_interval(values, populations) if len(populations) == len(tasks) else None,
@@ -171,7 +335,6 @@ def _average(entries: Mapping[str, _Entry], tasks: Sequence[str]) -> _Entry | No
         samples=None,
         date=None,
         source=f"mean of the {len(tasks)} tasks of the board",
-        exact=all(cell.exact for cell in cells),
     )
     return _Entry(cell=cell, readings=(first, second, third))
 
@@ -184,3 +347,38 @@ def _average_interval(values: Sequence[float], intervals: Sequence[tuple[float, 
 
 def _percent(bar: ErrorBar) -> tuple[float, float]:
     return 100 * bar.interval.low, 100 * bar.interval.high
+
+
+# --- verdicts --------------------------------------------------------------------------------
+
+
+def _verdicts(
+    board: Board, runs: Sequence[RunStore], refs: Sequence[Reference], tasks: Mapping[str, TaskSpec]
+) -> tuple[tuple[BoardVerdict, ...], tuple[BoardClaim, ...]]:
+    """Of every run against the models that the board asks verdicts for, with the margins that the run declared."""
+    verdicts: list[BoardVerdict] = []
+    claims: list[BoardClaim] = []
+    for store in runs if board.against else ():
+        found = [c for c in compare_store(store, board.against, refs) if c.task in tasks]
+        model, run = store.record.spec.model.name, store.record.id
+        for c in found:
+            gap = c.verdict.difference
+            verdicts.append(
+                BoardVerdict(
+                    model=model,
+                    run=run,
+                    column=c.task,
+                    reference=c.model,
+                    outcome=c.verdict.outcome,
+                    informal=c.verdict.informal,
+                    difference=None if gap is None else 100 * gap.value,
+                    interval=None if gap is None else (100 * gap.interval.low, 100 * gap.interval.high),
+                    margin=100 * c.verdict.margin,
+                    sentence=c.verdict.sentence,
+                )
+            )
+        claims += [
+            BoardClaim(model=model, run=run, reference=c.model, on_all=c.claim.on_all, sentence=c.claim.sentence)
+            for c in suite_claims(found)
+        ]
+    return tuple(verdicts), tuple(claims)

@@ -16,7 +16,7 @@ import numpy as np
 
 from evalkit import audit, references
 from evalkit.errors import UsageError
-from evalkit.mismatches import Items, protocol_mismatches
+from evalkit.protocols import Items, run_and_reference
 from evalkit.scores import one_sample_each, task_scores
 from evalkit.stats import STATUSES, power
 from evalkit.store import RunStore, Totals
@@ -251,7 +251,7 @@ def _against(
         return ReferencePlan(model=model, reference=reference, not_comparable=why, informal=())
     n_corrected = len(task.errata.items) if task.errata else 0
     items = Items(digest=task.items_digest or "", n_stored=task.n_items, n_asked=task.n_items, n_corrected=n_corrected)
-    mismatches = list(protocol_mismatches(task, items, reference))
+    mismatches = list(run_and_reference(task, items, reference))
     fatal = [m.note for m in mismatches if m.severity is Severity.FATAL]
     informal = tuple(m.field for m in mismatches if m.severity is Severity.MAJOR)
     if fatal:

@@ -14,10 +14,11 @@ from pathlib import Path
 from evalkit import __version__, errata
 from evalkit.codec import builtins, digest
 from evalkit.errors import UsageError
+from evalkit.protocols import named
 from evalkit.store import SCHEMA, RunStore
 from evalkit.tasks.items import ItemLoader, ItemsDigest
 from evalkit.tasks.protocol import protocol
-from evalkit.types import RESERVED_FIELDS, BoardTask, Item, Json, RunRecord, RunSpec, TaskSpec
+from evalkit.types import RESERVED_FIELDS, Item, Json, ModelSpec, NamedProtocol, RunRecord, RunSpec, TaskSpec
 
 OMITTABLE = ("temperature", "top_p", "max_tokens")
 _RECORDED_PACKAGES = ("datasets", "lm-eval", "math-verify", "numpy", "reasoning-gym", "sympy", "xllamacpp")
@@ -51,7 +52,7 @@ class Overrides:
         omitted = {k: getattr(task.sampling, k) for k in self.omit if getattr(task.sampling, k) is not None}
         sampling = dataclasses.replace(
             task.sampling,
-            omitted=omitted,
+            omitted={**task.sampling.omitted, **omitted},
             extra={**task.sampling.extra, **self.extra},
             **{k: v for k, v in given.items() if v is not None or k in self.omit},
         )
@@ -64,14 +65,23 @@ class Overrides:
         )
 
 
-def board_task(task: TaskSpec, entry: BoardTask) -> TaskSpec:
-    """The task with what the board declares for it."""
-    return dataclasses.replace(
-        task,
-        margin=entry.margin or task.margin,
-        alpha=entry.alpha or task.alpha,
-        samples=entry.samples or task.samples,
-    )
+def require_accepted(
+    tasks: Sequence[TaskSpec], model: ModelSpec, refused: Sequence[str], protocol: NamedProtocol | None
+) -> None:
+    """Raises `TaskError` or `UsageError` for a setting that the model is known to refuse, before anything is asked."""
+    for task in tasks:
+        for name in refused:
+            value = getattr(task.sampling, name)
+            if value is None:
+                continue
+            message = (
+                f"{model.kind}:{model.name} refuses {name} ({value:g} is asked for). Leave it to the endpoint with "
+                f"{' '.join(f'--omit {other}' for other in refused)}, which is recorded and makes verdicts informal, "
+                "or take a protocol that sends none, such as openai-simple-evals"
+            )
+            if protocol is not None and getattr(protocol, name) == value:
+                raise named.fault(protocol, f"sampling.{name}", message)
+            raise UsageError(f"{task.name}: {message}")
 
 
 def create_run(

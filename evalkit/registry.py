@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from evalkit.errors import UnknownName
 from evalkit.contracts import Scorer
+from evalkit.errors import UnknownName
 from evalkit.types import RunSpec
 
 

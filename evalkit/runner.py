@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from evalkit.agenda import Agenda, Work, progress_of
 from evalkit.budget import Budget, Spending
 from evalkit.codec import digest
-from evalkit.errors import EndpointError
 from evalkit.contracts import Client, Scorer, StoppingRule
+from evalkit.errors import EndpointError
 from evalkit.registry import build_scorers
 from evalkit.scoring.errata import correcting
 from evalkit.store import ResponseCache, RunStore

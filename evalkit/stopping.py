@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import references
 from evalkit.errors import UsageError
-from evalkit.mismatches import Items, protocol_mismatches
+from evalkit.protocols import Items, run_and_reference
 from evalkit.store import RunStore
 from evalkit.types import Difference, Look, Published, Reference, Rounds, RunRecord, RunSpec, Severity, TaskSpec
 
@@ -185,7 +185,7 @@ def _comparable(
     found, reasons = [], []
     for model in models:
         reference = references.default(refs, model, task.name)
-        mismatches = protocol_mismatches(task, items, reference) if reference and items else ()
+        mismatches = run_and_reference(task, items, reference) if reference and items else ()
         fatal = [m.note for m in mismatches if m.severity is Severity.FATAL]
         if reference is None:
             reasons.append(f"{model}: no published score")

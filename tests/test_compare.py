@@ -117,10 +117,15 @@ def test_protocols_are_compared_field_by_field(
     assert (comparison["verdict"]["outcome"] == "not_comparable") == (severity == "fatal")
 
 
+UNSTATED = dict.fromkeys(["top_k", "stop", "extra", "max_repetition", "scorer"], "minor")
+"""What next to no source states."""
+
+
 def test_the_papers_own_protocol_leaves_only_the_prompt_open(cli: Cli, aime: Path) -> None:
     run = run_aime(cli, aime, 24, "--samples", "64", "--temperature", 0.6, "--top-p", 0.95, "--max-tokens", 32768)
     (comparison,) = cli("compare", run, "--against", "deepseek-r1", "--json").json["comparisons"]
-    assert fields(comparison) == {"items": "major", "prompt": "major", "k": "minor"}, (
+    prompt = dict.fromkeys(["prompt", "system_prompt", "shots"], "major")
+    assert fields(comparison) == {"items": "major", **prompt, "k": "minor", **UNSTATED}, (
         "these items are not pinned, and the paper gives k as a range"
     )
     assert "reference k unknown: counted as 1" in comparison["verdict"]["difference"]["assumptions"]
@@ -153,7 +158,7 @@ def ladder(cli: Cli, task: str, *options: object) -> dict[str, dict[str, Any]]:
 def test_the_same_protocol_gives_a_formal_verdict(cli: Cli) -> None:
     found = ladder(cli, "quickstart_products")
     recorded = found["smollm2-135m"]
-    assert fields(recorded) == {"k": "minor"}
+    assert fields(recorded) == {"k": "minor", **UNSTATED}
     assert not recorded["verdict"]["informal"]
     assert recorded["verdict"]["outcome"] == "inferior"
     changed = ladder(cli, "quickstart_products", "--temperature", 0)["smollm2-135m"]

@@ -23,7 +23,7 @@ test_split: test
 doc_to_text: "{{problem}}"
 doc_to_target: "{{answer}}"
 output_type: generate_until
-generation_kwargs: {until: [], do_sample: true, temperature: 0.6, max_gen_toks: 1000}
+generation_kwargs: {until: [], do_sample: true, temperature: 0.6, top_p: 0.95, top_k: 20, max_gen_toks: 1000}
 repeats: 1
 metadata:
   version: 1.0

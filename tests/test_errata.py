@@ -143,14 +143,14 @@ def test_the_diff_shows_both_reasons_and_stores_nothing(cli: Cli, svamp: Path) -
 
 
 def test_the_comparison_names_corrected_golds(cli: Cli, svamp: Path) -> None:
-    from evalkit.mismatches import Items, protocol_mismatches
+    from evalkit.protocols import Items, run_and_reference
     from evalkit.references import load_references
 
     task = catalog.find("gsm8k")
     reference = next(r for r in load_references() if r.task == "gsm8k" and not r.exact)
     for n, severity in ((0, None), (3, "minor"), (20, "major")):
         items = Items(digest="", n_stored=1319, n_asked=1319, n_corrected=n)
-        found = [str(m.severity) for m in protocol_mismatches(task, items, reference) if m.field == "errata"]
+        found = [str(m.severity) for m in run_and_reference(task, items, reference) if m.field == "errata"]
         assert found == ([severity] if severity else [])
 
 

@@ -19,7 +19,8 @@ def test_79_8_against_79_2_with_unknown_k_shows_neither_parity_nor_a_lead(cli: C
         "first k unknown: counted as 1",
         "second k unknown: counted as 1",
     ]
-    assert verdict["informal"] and aime["unstated"]["prompt"] == ["deepseek-r1", "o1"]
+    (prompt,) = [m for m in aime["mismatches"] if m["field"] == "prompt"]
+    assert verdict["informal"] and prompt["unstated"] and prompt["severity"] == "major"
     assert rows["mmlu"]["verdict"]["outcome"] == "equivalent" and rows["mmlu"]["verdict"]["margin"] == 0.02
     assert rows["simpleqa"]["verdict"]["outcome"] == "inferior"
     (claim,) = found["claims"]
@@ -44,7 +45,12 @@ def test_one_model_by_two_reporters(cli: Cli) -> None:
     assert values == {"aime24": (50.8, 55.5), "gpqa_diamond": (50.5, 49.1), "math500": (94.5, 92.8)}
     assert {r["verdict"]["outcome"] for r in found["comparisons"]} == {"inconclusive", "non_inferior"}
     text = cli(*args).out
-    for words in ("by open-r1", "not stated: prompt (both)", "share no variant: livecodebench", "Table 5"):
+    for words in (
+        "by open-r1",
+        "not stated: effort, prompt, system_prompt",
+        "share no variant: livecodebench",
+        "Table 5",
+    ):
         assert words in text, words
     reversed_ = cli(*args[:-1], "deepseek,open-r1", "--task", "aime24", "--json").json
     (row,) = reversed_["comparisons"]

@@ -14,8 +14,8 @@ import pytest
 
 from evalkit.clients.reasoning import split
 from evalkit.codec import convert
-from evalkit.errors import UsageError
 from evalkit.contracts import GradesAnswers, Scorer
+from evalkit.errors import UsageError
 from evalkit.registry import SCORERS
 from evalkit.scoring import math as scoring_math
 from evalkit.scoring.math import MathScorer

@@ -72,6 +72,7 @@ def test_a_full_disk_is_said_and_nothing_stored_is_lost(cli: Cli, data_dir: Path
             (stored,) = db.execute("SELECT count(*) FROM samples").fetchone()
         assert stored > 0
         n_before = len(endpoint.bodies)
+        endpoint.script = zero
         result = cli("run", "--resume", only_run(), "--json", "--quiet")
     assert result.code == 0, result.err
     assert result.json["tasks"][0]["statuses"] == {"scored": 80}

@@ -21,25 +21,31 @@ import pytest
 from conftest import Cli
 from support.endpoint import Endpoint, Reply, Script
 
+from evalkit.cli.main import main
+
 ROOT = Path(__file__).parent.parent
 N_ITEMS = 30
 UNREACHABLE = ["--against", "deepseek-v3", "--margin", 0.001]
 """A published 39.2 % of 30 problems: with a model as good as that, its own noise alone is larger than the margin."""
 
 
-@pytest.fixture
-def aime(tmp_path: Path) -> Path:
+def write_aime(folder: Path) -> Path:
     """Data and task files of two benchmarks; their items are not pinned."""
-    (tmp_path / "tasks").mkdir()
+    (folder / "tasks").mkdir()
     for name in ("aime24", "aime25"):
-        folder = tmp_path / "data" / name
-        folder.mkdir(parents=True)
+        data = folder / "data" / name
+        data.mkdir(parents=True)
         rows = [{"id": str(i), "problem": f"{name}: problem number {i}.", "answer": str(i)} for i in range(N_ITEMS)]
-        (folder / "test.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+        (data / "test.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
         shipped = (ROOT / "tasks" / "math" / f"{name}.yaml").read_text()
         unpinned = "".join(line for line in shipped.splitlines(keepends=True) if "items_digest" not in line)
-        (tmp_path / "tasks" / f"{name}.yaml").write_text(unpinned)
-    return tmp_path
+        (folder / "tasks" / f"{name}.yaml").write_text(unpinned)
+    return folder
+
+
+@pytest.fixture
+def aime(tmp_path: Path) -> Path:
+    return write_aime(tmp_path)
 
 
 def question(body: dict[str, Any]) -> tuple[str, int]:
@@ -180,12 +186,20 @@ def test_tasks_end_one_by_one(cli: Cli, aime: Path) -> None:
     assert [task["samples_owed"] for task in result.json["tasks"]] == [0, 0]
 
 
-def undisturbed(cli: Cli, aime: Path, *options: object) -> tuple[dict[str, Any], dict[tuple[int, int], Any]]:
-    """(rounds, samples of these rounds) of a run that nothing disturbs."""
-    with Endpoint(GOOD) as endpoint:
-        result = cli(*args(endpoint, aime, *options, "--json", "--out", "undisturbed"))
-        assert result.code == 0, result.err
-    return rounds(result), within(only_run(Path("undisturbed")), rounds(result)["decided_after"])
+Decided = tuple[dict[str, Any], dict[tuple[int, int], Any]]
+"""(rounds, samples of these rounds)"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Decided:
+    """A run that nothing disturbs; since it depends on no timing, one is enough for all."""
+    folder = write_aime(tmp_path_factory.mktemp("undisturbed"))
+    with Endpoint(GOOD) as endpoint, pytest.raises(SystemExit) as ended:
+        main([str(a) for a in args(endpoint, folder, "--against", "deepseek-v3", "--out", folder / "runs")])
+    assert not ended.value.code
+    run = only_run(folder / "runs")
+    found = json.loads((run / "summary.json").read_text())["tasks"][0]["rounds"]
+    return found, within(run, found["decided_after"])
 
 
 def within(run: Path, n_rounds: int) -> dict[tuple[int, int], Any]:
@@ -194,11 +208,11 @@ def within(run: Path, n_rounds: int) -> dict[tuple[int, int], Any]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_ended_resumes_to_the_same_decision(
-    cli: Cli, aime: Path, evalkit_process: Any, number: int
+    cli: Cli, aime: Path, evalkit_process: Any, undisturbed: Decided, number: int
 ) -> None:
     """Ended in the middle of a round, twice; no answer that is stored is asked for again."""
     against = ["--against", "deepseek-v3", "--concurrency", 8]
-    expected, samples = undisturbed(cli, aime, *against)
+    expected, samples = undisturbed
     assert expected["decided_after"] >= 2
     with Endpoint(model(lambda task: 0.8, delay_s=0.05)) as endpoint:
         command = args(endpoint, aime, *against)
@@ -228,8 +242,8 @@ def test_a_run_that_was_ended_resumes_to_the_same_decision(
     assert result.json["tasks"][0]["samples_owed"] == 0
 
 
-def test_a_failed_sample_holds_up_nothing_and_is_owed_again(cli: Cli, aime: Path) -> None:
-    expected, samples = undisturbed(cli, aime, "--against", "deepseek-v3")
+def test_a_failed_sample_holds_up_nothing_and_is_owed_again(cli: Cli, aime: Path, undisturbed: Decided) -> None:
+    expected, samples = undisturbed
 
     def failing(body: dict[str, Any]) -> Reply:
         return Reply(status=400) if (question(body)[1], body["seed"]) == (3, 1) else GOOD(body)
@@ -249,9 +263,9 @@ def test_a_failed_sample_holds_up_nothing_and_is_owed_again(cli: Cli, aime: Path
         assert len(endpoint.bodies) == n_before + 1
 
 
-def test_a_budget_ends_it_before(cli: Cli, aime: Path) -> None:
+def test_a_budget_ends_it_before(cli: Cli, aime: Path, undisturbed: Decided) -> None:
     """An answer takes 15 tokens; with more of them the run goes on to what it would have been."""
-    expected, samples = undisturbed(cli, aime, "--against", "deepseek-v3")
+    expected, samples = undisturbed
     with Endpoint(GOOD) as endpoint:
         few = args(endpoint, aime, "--against", "deepseek-v3", "--max-tokens-total", 15 * 40, "--json")
         stopped = cli(*few)

@@ -49,7 +49,7 @@ def compare(
         store, *rest = (stack.enter_context(RunStore.open(path)) for path in (run, *others))
         models = split_names(against) or ([] if others else list(store.record.spec.references))
         if board:
-            models = models if against else list(boards.find(board).references)
+            models = models if against else list(boards.find(board).rivals)
         if not models and not rest:
             raise UsageError(
                 "compare with whom? Name another run directory, or give --against o1,deepseek-r1 "

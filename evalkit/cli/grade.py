@@ -12,9 +12,9 @@ from typing import IO, Any
 import click
 
 from evalkit.cli.common import json_option, note, print_json
+from evalkit.contracts import Explains
 from evalkit.errors import UsageError
 from evalkit.grading import BadRow, Earlier, Flip, Graded, Grader, Row, Tally, make_row
-from evalkit.contracts import Explains
 from evalkit.types import Json, Score
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "grade": ("evalkit.cli.grade:grade", "Grade answers of any origin: one, or a file of them."),
     "audit": ("evalkit.cli.audit:audit", "Show what in a run deserves a second look, sample by sample."),
     "tasks": ("evalkit.cli.tasks:tasks", "List, show and validate tasks."),
+    "protocol": ("evalkit.cli.protocol:protocol", "List named protocols, and tell two protocols apart."),
     "models": ("evalkit.cli.models:models", "List model kinds; fetch the embedded model."),
     "references": ("evalkit.cli.references:references", "List and compare published reference scores."),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from evalkit.clients.build import parse_model
 from evalkit.clients.profiles import load_profile
 from evalkit.errors import UnknownName, UsageError
 from evalkit.plan import Plan, Reach, ReferencePlan, TaskPlan, Terms, plan_task, read_pilot
-from evalkit.planning import board_task
+from evalkit.protocols import named
 from evalkit.references import load_references, resolve_model
 from evalkit.report.format import plain
 from evalkit.report.terminal import say
@@ -48,6 +48,7 @@ questions like these. Reference ±: its standard error, from its n and k (k not 
     show_default=True,
     help="Chance of showing what is true.",
 )
+@click.option("--protocol", metavar="NAME|FILE", help="As in evalkit run; default: that of the suite.")
 @click.option("-k", "--samples", type=click.IntRange(1), help="Planned samples per item; default from the task.")
 @click.option("--items", type=click.IntRange(1), help="Number of items, where the task does not say it.")
 @click.option(
@@ -71,7 +72,7 @@ def plan(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     for name, value in options.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"--{name.replace('_', '-')}: {value} is no number to plan with")
-    tasks, suggested = _tasks(names, options["task_folders"], options["samples"])
+    tasks, suggested = _tasks(names, options)
     refs = load_references()
     models = [resolve_model(refs, name) for name in split_names(options["against"]) or suggested]
     if not models:
@@ -102,16 +103,19 @@ def plan(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     print_json(found) if as_json else _print(found)
 
 
-def _tasks(names: Sequence[str], folders: Sequence[Path], samples: int | None) -> tuple[list[TaskSpec], list[str]]:
+def _tasks(names: Sequence[str], options: Mapping[str, Any]) -> tuple[list[TaskSpec], list[str]]:
     """Tasks as they would be run, and the reference models of their suite."""
+    folders, samples = options["task_folders"], options["samples"]
+    chosen = named.find(options["protocol"]) if options["protocol"] else None
     if not names:
         raise UsageError("plan what? Name a suite or tasks (see: evalkit tasks list)")
     if len(names) == 1 and names[0] in boards.names():
         board = boards.find(names[0])
-        tasks = [board_task(catalog.find(e.task, folders), e) for e in board.tasks]
-        suggested = list(board.references)
+        tasks = boards.suite(board, folders, chosen)
+        suggested = list(board.rivals)
     else:
         tasks, suggested = [_task(name, folders) for name in names], []
+        tasks = [named.apply(chosen, task) for task in tasks] if chosen else tasks
     doubled = {t.name for t in tasks if sum(t.name == other.name for other in tasks) > 1}
     if doubled:
         raise UsageError(f"a task is named twice: {', '.join(sorted(doubled))}")

@@ -16,12 +16,11 @@ from evalkit.clients.build import build
 from evalkit.comparison import compare_store, suite_claims
 from evalkit.execution import run_to_end
 from evalkit.leaderboard import fill
-from evalkit.planning import board_task, create_run
+from evalkit.planning import create_run
 from evalkit.references import load_references
 from evalkit.registry import EXPORTERS
 from evalkit.report.terminal import print_comparisons, print_summary
 from evalkit.store import RunStore, write_file
-from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
 from evalkit.types import Board, ModelSpec, RunSpec
 
@@ -52,7 +51,7 @@ def quickstart(out: Path, gguf: Path | None, limit: int | None, quiet: bool, as_
         if stopped is not None:
             note(f"{stopped}; resume with: evalkit run --resume {store.folder}")
             return EXIT_INTERRUPTED
-        comparisons = compare_store(store, board.references, load_references())
+        comparisons = compare_store(store, board.rivals, load_references())
         files = _write_files(store, board)
         if as_json:
             claims = suite_claims(comparisons)
@@ -76,7 +75,7 @@ def _spec(board: Board, gguf: Path | None, limit: int | None) -> RunSpec:
     if gguf is None:
         weights.pull(weights.known(MODEL))
     return RunSpec(
-        tasks=tuple(board_task(catalog.find(entry.task), entry) for entry in board.tasks),
+        tasks=tuple(boards.suite(board)),
         model=ModelSpec(
             kind="local",
             name=gguf.stem if gguf else MODEL,
@@ -85,7 +84,7 @@ def _spec(board: Board, gguf: Path | None, limit: int | None) -> RunSpec:
         limit=limit,
         seed=SEED,
         board=board.name,
-        references=board.references,
+        references=board.rivals,
     )
 
 

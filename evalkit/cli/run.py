@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from evalkit import boards, errata
 from evalkit.budget import Budget, Spending
+from evalkit.cli.asked import NOT_ASKED_AGAIN, as_options, build_spec, given
 from evalkit.cli.common import (
     data_options,
     errata_option,
@@ -27,19 +24,17 @@ from evalkit.cli.common import (
 )
 from evalkit.cli.endpoint import ENDPOINT_OPTIONS, duration, endpoint_of, endpoint_options, profile_of
 from evalkit.cli.progress import progress
-from evalkit.clients.build import build, parse_model
-from evalkit.codec import read_json
+from evalkit.clients.build import build
 from evalkit.errors import EndpointError, EvalkitError, UnknownName, UsageError
 from evalkit.execution import run_to_end
 from evalkit.opinions import add_opinions, second_grader
-from evalkit.planning import OMITTABLE, Overrides, board_task, changed_fields, create_run, extend_run
-from evalkit.references import load_references, resolve_model
+from evalkit.planning import OMITTABLE, changed_fields, create_run, extend_run
+from evalkit.references import load_references
 from evalkit.runner import INTERRUPTED
 from evalkit.stopping import all_items, require_decidable
-from evalkit.store import ResponseCache, RunStore, require_readable
-from evalkit.tasks import catalog
+from evalkit.store import ResponseCache, RunStore
 from evalkit.tasks.items import ItemLoader
-from evalkit.types import LEAST_REPETITION, Json, ModelSpec, RunRecord, RunSpec, Status, TaskSpec
+from evalkit.types import LEAST_REPETITION, Json, RunSpec, Status
 
 if TYPE_CHECKING:
     from evalkit.summary import RunSummary
@@ -48,18 +43,13 @@ FAILED_SHARE = 0.02
 EXIT_FAILED_SAMPLES = 3
 EXIT_BUDGET = 4
 EXIT_INTERRUPTED = 130
-MOST_ROUNDS = 64
 _MAY_GROW = frozenset({"samples", "limit"})
-_NOT_ASKED_AGAIN = frozenset(
-    {"data_dir", "trusted", "task_folders", "out", "retry", "extend"}
-    | {"max_cost", "max_tokens_total", "max_time", "cache", "second"}
-)
-"""Settled when a run is resumed (where items come from and the run goes), or not part of what it asks for."""
 
 
 @click.command()
 @click.argument("names", metavar="[TASK|RUN.JSON]...", nargs=-1)
-@click.option("--suite", help="Run all tasks of this board.")
+@click.option("--suite", help="Run all tasks of this board, under its protocol.")
+@click.option("--protocol", metavar="NAME|FILE", help="Ask as this protocol says (see: evalkit protocol list).")
 @click.option("-m", "--model", metavar="KIND:NAME", help="For example openai:deepseek-r1, local:smollm2, fake:x.")
 @click.option("--gguf", type=click.Path(path_type=Path), help="Model file for local: models.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N items of each task.")
@@ -222,110 +212,6 @@ def with_opinions(store: RunStore, second: str) -> RunSummary:
     return summary
 
 
-def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
-    """The run that the options ask for; raises `UnknownName`, `UsageError` or `TaskError`."""
-    if len(names) == 1 and names[0].endswith(".json"):
-        return _repeated(Path(names[0]), options)
-    tasks = _tasks(names, options)
-    if not options["model"]:
-        raise UsageError("which model? Give --model KIND:NAME, for example --model openai:deepseek-r1 --base-url URL")
-    overrides = Overrides(
-        samples=_samples(options),
-        margin=_fraction(options, "margin"),
-        alpha=_fraction(options, "alpha"),
-        temperature=options["temperature"],
-        top_p=options["top_p"],
-        max_tokens=options["max_tokens"],
-        max_repetition=options["max_repetition"],
-        extra=dict(_pair(text) for text in options["extra"]),
-        omit=frozenset(options["omit"]),
-    )
-    references = reference_models(options["against"])
-    if options["suite"]:
-        references = references or boards.find(options["suite"]).references
-    if options["errata"] != "off":
-        tasks = [errata.corrected(task) for task in tasks]
-    return RunSpec(
-        tasks=tuple(overrides.apply(task) for task in tasks),
-        model=_model(options),
-        limit=options["limit"],
-        seed=options["seed"],
-        board=options["suite"],
-        references=references,
-        until_decided=options["until_decided"],
-    )
-
-
-def _samples(options: dict[str, Any]) -> int | None:
-    """Samples of each item; with --until-decided the most of them."""
-    if not options["until_decided"]:
-        if options["max_samples"] is not None:
-            raise UsageError("--max-samples goes with --until-decided; the samples of an ordinary run are --samples")
-        samples: int | None = options["samples"]
-        return samples
-    if options["samples"] is not None:
-        raise UsageError("--samples: --until-decided takes as many as it needs; the most of them are --max-samples")
-    return options["max_samples"] or MOST_ROUNDS
-
-
-def _fraction(options: dict[str, Any], name: str) -> float | None:
-    value: float | None = options[name]
-    if value is not None and math.isnan(value):
-        raise UsageError(f"--{name}: nan is no fraction")
-    return value
-
-
-def _repeated(file: Path, options: dict[str, Any]) -> RunSpec:
-    """The run of a run.json; it may be asked elsewhere and otherwise, but not something else."""
-    record = read_json(file, RunRecord)
-    require_readable(file, record)
-    changed = _given(options) - ENDPOINT_OPTIONS - _NOT_ASKED_AGAIN
-    if changed:
-        raise UsageError(f"{file} says what is asked; it cannot be changed by {_as_options(changed)}")
-    spec = record.spec
-    endpoint = endpoint_of(options, profile_of(options, spec.model), spec.model.endpoint)
-    return dataclasses.replace(spec, model=dataclasses.replace(spec.model, endpoint=endpoint))
-
-
-def _given(options: dict[str, Any]) -> set[str]:
-    source = click.get_current_context().get_parameter_source
-    return {key for key in options if source(key) is ParameterSource.COMMANDLINE}
-
-
-def _as_options(names: Iterable[str]) -> str:
-    return ", ".join(sorted("--" + name.replace("_", "-") for name in names))
-
-
-def _model(options: dict[str, Any]) -> ModelSpec:
-    kind, name = parse_model(options["model"])
-    gguf = options["gguf"]
-    profile = profile_of(options)
-    return ModelSpec(
-        kind=kind,
-        name=name,
-        limit_parameter=options["limit_parameter"] or (profile and profile.limit_parameter) or "max_tokens",
-        options={"gguf": str(gguf)} if gguf else {},
-        endpoint=endpoint_of(options, profile),
-    )
-
-
-def reference_models(against: str | None) -> tuple[str, ...]:
-    """Short names out of `o1,deepseek-r1`; raises `UnknownName` before anything is run."""
-    return tuple(resolve_model(load_references(), name) for name in split_names(against))
-
-
-def _tasks(names: tuple[str, ...], options: dict[str, Any]) -> list[TaskSpec]:
-    folders = options["task_folders"]
-    found = [catalog.find(name, folders) for name in names]
-    if options["suite"]:
-        board = boards.find(options["suite"])
-        wanted = [e for e in board.tasks if not names or e.task in names]
-        found = [board_task(catalog.find(e.task, folders), e) for e in wanted]
-    if not found:
-        raise UsageError("which task? Name one (see: evalkit tasks list), or give --suite")
-    return found
-
-
 def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> RunStore:
     """Open a run to finish it; options that would change it are refused with the changed fields."""
     store = RunStore.open(folder, writer=True)
@@ -337,8 +223,8 @@ def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> Ru
     if options["model"]:
         changed = ", ".join(changed_fields(before, build_spec(names, options)))
     else:
-        allowed = ENDPOINT_OPTIONS | _NOT_ASKED_AGAIN | (_MAY_GROW if options["extend"] else frozenset())
-        changed = _as_options(_given(options) - allowed)
+        allowed = ENDPOINT_OPTIONS | NOT_ASKED_AGAIN | (_MAY_GROW if options["extend"] else frozenset())
+        changed = as_options(given(options) - allowed)
     if changed:
         store.close()
         raise UsageError(
@@ -360,16 +246,6 @@ def _statuses(text: str | None) -> list[Status]:
         if name not in list(Status):
             raise UnknownName("status", name, [str(s) for s in Status], "known: " + ", ".join(Status))
     return [Status(name) for name in wanted]
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise UsageError(f"--extra must be KEY=JSON, not {text!r}")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
 
 
 def _failed_samples(store: RunStore, summary: RunSummary) -> int:

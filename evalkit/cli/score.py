@@ -11,11 +11,11 @@ import click
 from evalkit.cli.common import errata_option, json_option, note, print_json, second_grader_option
 from evalkit.cli.endpoint import endpoint_of, endpoint_options, given_endpoint_options, profile_of
 from evalkit.clients.build import build, parse_model
+from evalkit.contracts import Client
 from evalkit.errors import UsageError
 from evalkit.judge import judge
 from evalkit.opinions import add_opinions, second_grader
 from evalkit.planning import use_errata, with_errata
-from evalkit.contracts import Client
 from evalkit.report.review import print_flip
 from evalkit.report.terminal import print_summary
 from evalkit.rescore import flips, rescore

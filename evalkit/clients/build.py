@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evalkit.errors import UsageError
 from evalkit.contracts import Client
+from evalkit.errors import UsageError
 from evalkit.registry import CLIENTS
 from evalkit.types import ModelSpec
 

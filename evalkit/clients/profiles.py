@@ -3,6 +3,7 @@
 base_urls: [http://npu-1:8000/v1, http://npu-2:8000/v1]    # replicas of one model
 api_key_env: MY_KEY
 limit_parameter: max_completion_tokens
+refuses: [temperature, top_p]       # settings that the model answers with an error, or does not apply
 limits: {concurrency: 64, requests_per_minute: 500, tokens_per_minute: 200000}    # for each of them
 timeouts: {connect: 10, first_token: 1h, idle: 10m, patience: 15m}      # seconds, or with a unit
 retries: {attempts: 6, backoff: 0.5}                       # tries of a request, seconds before the second
@@ -13,19 +14,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from evalkit.clients.limits import duration_s
-from evalkit.types import EndpointSpec, Prices
+from evalkit.types import EndpointSpec, ModelSpec, Prices
 from evalkit.yamlfile import Document, load
 
-_KEYS = {"base_urls", "api_key_env", "limit_parameter", "limits", "timeouts", "retries", "prices"}
+_KEYS = {"base_urls", "api_key_env", "limit_parameter", "refuses", "limits", "timeouts", "retries", "prices"}
 _LIMITS = ("concurrency", "requests_per_minute", "tokens_per_minute")
 _TIMEOUTS = ("connect", "first_token", "idle", "patience")
 _RETRIES = ("attempts", "backoff")
+_SETTINGS = ("temperature", "top_p", "top_k", "max_tokens")
+_OPENAI = "api.openai.com"
+_OPENAI_REASONING = re.compile(r"(o\d|gpt-5)(-|$)")
+"""o1, o3-mini, gpt-5 and their snapshots take no sampling settings (OpenAI's guide to reasoning models)."""
 _PRICES = ("input", "output", "currency", "date", "source")
 
 
@@ -36,6 +43,8 @@ class Profile:
     fields: Mapping[str, Any]
     """Fields of `EndpointSpec` that it names."""
     limit_parameter: str | None = None
+    refuses: tuple[str, ...] | None = None
+    """Settings that must not be sent; None if the profile does not say."""
 
     def over(self, spec: EndpointSpec) -> EndpointSpec:
         """The spec with what the profile names."""
@@ -65,7 +74,27 @@ def load_profile(path: Path) -> Profile:
         endpoint["backoff_s"] = _number(doc, "retries.backoff", retries["backoff"], above_zero=True)
     if "prices" in doc.data:
         endpoint["prices"] = _prices(doc)
-    return Profile(fields=endpoint, limit_parameter=_text(doc, doc.data, "limit_parameter"))
+    limit = _text(doc, doc.data, "limit_parameter")
+    return Profile(fields=endpoint, limit_parameter=limit, refuses=_refuses(doc))
+
+
+def refused(model: ModelSpec, profile: Profile | None) -> tuple[str, ...]:
+    """Settings that a model is known to refuse: as its profile says, else OpenAI's reasoning models at OpenAI."""
+    if profile is not None and profile.refuses is not None:
+        return profile.refuses
+    hosts = {urlsplit(url).hostname for url in model.endpoint.base_urls}
+    if model.kind == "openai" and hosts == {_OPENAI} and _OPENAI_REASONING.match(model.name):
+        return ("temperature", "top_p")
+    return ()
+
+
+def _refuses(doc: Document) -> tuple[str, ...] | None:
+    found = doc.data.get("refuses")
+    if found is None:
+        return None
+    if not isinstance(found, list) or not all(name in _SETTINGS for name in found):
+        raise doc.error("refuses", f"must be a list of {', '.join(_SETTINGS)}")
+    return tuple(found)
 
 
 def _prices(doc: Document) -> Prices:

@@ -6,7 +6,7 @@ the verdict speaks of questions like these (`population`).
 """
 
 from evalkit.comparison.published import PublishedComparison, PublishedComparisons, Reported, compare_published
-from evalkit.comparison.references import compare_store, compare_task, reference_se
+from evalkit.comparison.references import compare_store, reference_se
 from evalkit.comparison.results import Claim, Comparison, Declared, suite_claims, without_record
 from evalkit.comparison.runs import compare_runs
 
@@ -20,7 +20,6 @@ __all__ = [
     "compare_published",
     "compare_runs",
     "compare_store",
-    "compare_task",
     "reference_se",
     "suite_claims",
     "without_record",

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from evalkit import references
 from evalkit.comparison.results import Claim
 from evalkit.errors import UsageError
+from evalkit.protocols import diff, of_reference
 from evalkit.stats import not_comparable, published_difference, suite_claim, verdict
 from evalkit.stopping import published
-from evalkit.types import Reference, TaskSpec, Verdict
+from evalkit.types import Mismatch, Reference, Severity, TaskSpec, Verdict
 
 DEFAULT_MARGIN, DEFAULT_ALPHA = 0.02, 0.05
 """For benchmarks that no evalkit task declares them for."""
-
-_PROTOCOL = {"prompt_digest": "prompt", "temperature": "temperature", "top_p": "top_p", "max_tokens": "token limit"}
 
 Cell = tuple[str, str | None]
 """Stem of the reference file, variant."""
@@ -45,10 +44,8 @@ class PublishedComparison:
     """Stem of the reference file, with the variant in brackets."""
     first: Reference
     second: Reference
-    unstated: Mapping[str, tuple[str, ...]]
-    """Protocol field -> labels of the sides that do not state it."""
-    differing: tuple[str, ...]
-    """Protocol fields that both state, differently."""
+    mismatches: tuple[Mismatch, ...]
+    """Protocol fields in which the two differ or that a source does not state."""
     verdict: Verdict
 
 
@@ -131,16 +128,16 @@ def _compare(
 ) -> PublishedComparison:
     (first, a), (second, b) = ours, theirs
     stem, variant = cell
-    exact = a.exact or b.exact
-    unstated = {} if exact else _unstated(first.label, a, second.label, b)
-    differing = [] if exact else [word for field, word in _PROTOCOL.items() if _differ(a, b, field)]
+    mismatches = diff(of_reference(a), of_reference(b))
     sizes = [r.n_items or r.benchmark_items for r in (a, b)]
     if None not in sizes and sizes[0] != sizes[1]:
         result = not_comparable(f"of {sizes[0]} and of {sizes[1]} items", margin=margin, alpha=alpha)
     elif sizes == [None, None] and not (a.exact and b.exact):
         result = not_comparable("the number of items is not known", margin=margin, alpha=alpha)
     else:
-        silent = ["the protocols are not stated in full"] if any(word != "k" for word in unstated) else []
+        major = [m for m in mismatches if m.severity is Severity.MAJOR]
+        differing = [m.field for m in major if not m.unstated]
+        silent = ["the protocols are not stated in full"] if any(m.unstated for m in major) else []
         result = verdict(
             published_difference(published(a), published(b), alpha=alpha),
             [],
@@ -155,21 +152,6 @@ def _compare(
         name=stem + (f" [{variant}]" if variant else ""),
         first=a,
         second=b,
-        unstated=unstated,
-        differing=tuple(differing),
+        mismatches=mismatches,
         verdict=result,
     )
-
-
-def _differ(a: Reference, b: Reference, field: str) -> bool:
-    ours, theirs = getattr(a, field), getattr(b, field)
-    return ours is not None and theirs is not None and ours != theirs
-
-
-def _unstated(first: str, a: Reference, second: str, b: Reference) -> dict[str, tuple[str, ...]]:
-    found = {}
-    for field, word in (*_PROTOCOL.items(), ("samples", "k")):
-        silent = tuple(label for label, r in ((first, a), (second, b)) if getattr(r, field) is None)
-        if silent:
-            found[word] = silent
-    return found

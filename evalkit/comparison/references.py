@@ -1,4 +1,8 @@
-"""A run against published numbers."""
+"""A run against published numbers.
+
+Policy: a published number is one of the same items (`benchmark`), since nothing else is known of it. Where its results
+were published item by item, both sides are paired, and the verdict speaks of questions like these (`population`).
+"""
 
 from __future__ import annotations
 
@@ -6,128 +10,138 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from evalkit import references
+from evalkit.comparison.per_item import Pairs, pairs_of
 from evalkit.comparison.results import Comparison, Declared
-from evalkit.mismatches import Items, protocol_mismatches
+from evalkit.protocols import Items, run_and_reference
 from evalkit.scores import first_rounds, task_scores
 from evalkit.stats import BETTING, against_reference, not_comparable, verdict
 from evalkit.stopping import UntilDecided, published
 from evalkit.store import RunStore
 from evalkit.summary import TaskSummary, summarize
-from evalkit.types import Difference, Reference, Rounds, Severity, TaskEstimate, TaskSpec
+from evalkit.types import Difference, Mismatch, Reference, Rounds, Severity, TaskSpec, Verdict
 
 _LOOKED = (
     "the intervals hold however often one looks; of the difference, the ends are those of the run less those of the "
     "reference, each at its part of alpha"
 )
-Differ = Callable[[Reference, float, float], Sequence[Difference]]
-"""(reference, margin, alpha) -> run minus reference: the headline, then its bounds."""
-
-
-def compare_task(
-    task: TaskSpec,
-    estimate: TaskEstimate | None,
-    items: Items,
-    subject: str,
-    model: str,
-    refs: Sequence[Reference],
-    declared: Declared,
-    differ: Differ,
-    rounds: Rounds | None = None,
-) -> Comparison:
-    """Compare one task with the default record of one reference model; `rounds` if it was looked at after each."""
-    reference = references.default(refs, model, task.name)
-    margin, alpha, notes = declared.of(task)
-    asked = dataclasses.replace(task, samples=rounds.counted) if rounds else task
-    mismatches = tuple(protocol_mismatches(asked, items, reference)) if reference else ()
-    fatal = [m for m in mismatches if m.severity is Severity.FATAL]
-    if estimate is None:
-        result = not_comparable("the run has no sample that can be counted", margin=margin, alpha=alpha)
-    elif reference is None:
-        result = not_comparable(_no_record(refs, model, task.name), margin=margin, alpha=alpha)
-    else:
-        headline, *bounds = differ(reference, margin, alpha)
-        if fatal:
-            why = "; ".join(m.note for m in fatal)
-            result = not_comparable(why, margin=margin, alpha=alpha, difference=headline)
-        else:
-            owed = [f"{estimate.samples_owed} samples are still owed"] if estimate.samples_owed and not rounds else []
-            looked = [f"{rounds.in_words}: {_LOOKED}"] if rounds else []
-            differing = ["the protocols differ"] if any(m.severity is Severity.MAJOR for m in mismatches) else []
-            result = verdict(
-                headline,
-                bounds,
-                margin=margin,
-                alpha=alpha,
-                subject=subject,
-                reference=f"{model} on {task.title}",
-                at=lambda level: differ(reference, margin, level),
-                informal=(*differing, *notes, *owed),
-                notes=(*notes, *owed, *looked),
-            )
-    return Comparison(
-        task=task.name,
-        title=task.title,
-        model=model,
-        estimate=estimate,
-        reference=reference,
-        reference_se=reference_se(reference),
-        mismatches=mismatches,
-        verdict=result,
-    )
 
 
 def compare_store(
     store: RunStore, models: Sequence[str], refs: Sequence[Reference], declared: Declared | None = None
 ) -> list[Comparison]:
     """Every task of a run against every reference model; an unknown model raises `UnknownName` first."""
-    declared = declared or Declared()
     names = [references.resolve_model(refs, m) for m in models]
-    spec = store.record.spec
     summaries = {s.task: s for s in summarize(store).tasks}
     compared = []
-    for task in spec.tasks:
-        summary, kind = summaries[task.name], declared.kind or "benchmark"
-        differ = _differ(store, task, summary, kind)
-        items = Items(
+    for task in store.record.spec.tasks:
+        side = _Measured(store, task, summaries[task.name], refs, declared or Declared())
+        compared += [side.against(name) for name in names]
+    return compared
+
+
+class _Measured:
+    """One task of a run, to be compared with published numbers."""
+
+    def __init__(
+        self, store: RunStore, task: TaskSpec, summary: TaskSummary, refs: Sequence[Reference], declared: Declared
+    ) -> None:
+        self._store = store
+        self._task = task
+        self._summary = summary
+        self._refs = refs
+        self._declared = declared
+        self._model = store.record.spec.model
+        self._items = Items(
             digest=store.record.items_digests[task.name],
             n_stored=store.n_items(task.name),
             n_asked=summary.n_items_asked,
             n_corrected=summary.totals.n_corrected_items,
         )
-        compared += [
-            compare_task(
-                task,
-                summary.estimate,
-                items,
-                spec.model.name,
-                name,
-                refs,
-                declared,
-                differ,
-                _looked_at(summary, kind),
-            )
-            for name in names
-        ]
-    return compared
 
+    def against(self, model: str) -> Comparison:
+        """With the default record of one reference model."""
+        task, estimate = self._task, self._summary.estimate
+        reference = references.default(self._refs, model, task.name)
+        margin, alpha, _ = self._declared.of(task)
+        mismatches: tuple[Mismatch, ...] = ()
+        if reference is not None:
+            rounds = self._looked_at("benchmark")
+            asked = dataclasses.replace(task, samples=rounds.counted) if rounds else task
+            known_as = references.known_model(self._refs, self._model.name)
+            mismatches = run_and_reference(asked, self._items, reference, model=self._model, known_as=known_as)
+        if estimate is None:
+            result = not_comparable("the run has no sample that can be counted", margin=margin, alpha=alpha)
+        elif reference is None:
+            result = not_comparable(_no_record(self._refs, model, task.name), margin=margin, alpha=alpha)
+        else:
+            result, mismatches = self._verdict(model, reference, mismatches)
+        return Comparison(
+            task=task.name,
+            title=task.title,
+            model=model,
+            estimate=estimate,
+            reference=reference,
+            reference_se=reference_se(reference),
+            mismatches=mismatches,
+            verdict=result,
+        )
 
-def _looked_at(summary: TaskSummary, kind: str) -> Rounds | None:
-    """The rounds, if the comparison is by what was known after each of them."""
-    found = summary.estimate
-    by_rounds = found is not None and found.headline.benchmark.method == BETTING and kind == "benchmark"
-    return summary.rounds if by_rounds else None
+    def _verdict(
+        self, model: str, reference: Reference, mismatches: tuple[Mismatch, ...]
+    ) -> tuple[Verdict, tuple[Mismatch, ...]]:
+        margin, alpha, notes = self._declared.of(self._task)
+        pairs = self._pairs(reference)
+        kind = self._declared.kind or ("population" if pairs else "benchmark")
+        rounds = self._looked_at(kind)
+        differ = self._differ(reference, kind, margin, pairs)
+        headline, *bounds = differ(alpha)
+        if pairs:  # which items count is settled item by item
+            mismatches = (*pairs.coverage, *(m for m in mismatches if m.field != "items"))
+        if fatal := [m.note for m in mismatches if m.severity is Severity.FATAL]:
+            return not_comparable("; ".join(fatal), margin=margin, alpha=alpha, difference=headline), mismatches
+        n_owed = 0 if rounds else self._summary.samples_owed
+        owed = [f"{n_owed} samples are still owed"] if n_owed else []
+        looked = [f"{rounds.in_words}: {_LOOKED}"] if rounds else []
+        differing = ["the protocols differ"] if any(m.severity is Severity.MAJOR for m in mismatches) else []
+        result = verdict(
+            headline,
+            bounds,
+            margin=margin,
+            alpha=alpha,
+            subject=self._model.name,
+            reference=f"{model} on {self._task.title}",
+            at=differ,
+            informal=(*differing, *notes, *owed),
+            notes=(*notes, *owed, *looked, *(pairs.notes if pairs else ())),
+        )
+        return result, mismatches
 
+    def _looked_at(self, kind: str) -> Rounds | None:
+        """The rounds, if the comparison is by what was known after each of them."""
+        found = self._summary.estimate
+        by_rounds = found is not None and found.headline.benchmark.method == BETTING and kind == "benchmark"
+        return self._summary.rounds if by_rounds else None
 
-def _differ(store: RunStore, task: TaskSpec, summary: TaskSummary, kind: str) -> Differ:
-    """How a task is compared: with the number of samples fixed beforehand, or looked at after every round."""
-    estimate, rounds = summary.estimate, _looked_at(summary, kind)
-    if rounds:
-        scores = first_rounds(task_scores(store, task), rounds.counted)
-        return UntilDecided(store).differ(task, scores)
+    def _pairs(self, reference: Reference) -> Pairs | None:
+        """The items that both sides have results of; a run that chose what to ask is not paired."""
+        if self._store.record.spec.until_decided or self._declared.kind == "benchmark":
+            return None
+        return pairs_of(self._task.name, task_scores(self._store, self._task), reference)
 
-    def fixed(reference: Reference, margin: float, alpha: float) -> list[Difference]:
-        """For a task with an estimate."""
-        readings = [estimate.headline, estimate.as_wrong, estimate.excluded] if estimate else []
+    def _differ(
+        self, reference: Reference, kind: str, margin: float, pairs: Pairs | None
+    ) -> Callable[[float], Sequence[Difference]]:
+        """Level -> run minus reference: the headline, then its bounds."""
+        if pairs is not None:
+            return lambda level: pairs.differences(level, kind)
+        if rounds := self._looked_at(kind):
+            scores = first_rounds(task_scores(self._store, self._task), rounds.counted)
+            looks = UntilDecided(self._store).differ(self._task, scores)
+            return lambda level: looks(reference, margin, level)
+        return lambda level: self._unpaired(reference, kind, level)
+
+    def _unpaired(self, reference: Reference, kind: str, alpha: float) -> list[Difference]:
+        found = self._summary.estimate
         other = published(reference)
         return [
             against_reference(
@@ -139,11 +153,9 @@ def _differ(store: RunStore, task: TaskSpec, summary: TaskSummary, kind: str) ->
                 kind=kind,
                 exact=other.exact,
             )
-            for ours in readings
+            for ours in ((found.headline, found.as_wrong, found.excluded) if found else ())
             if ours is not None
         ]
-
-    return fixed
 
 
 def reference_se(reference: Reference | None) -> float | None:

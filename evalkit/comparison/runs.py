@@ -10,7 +10,7 @@ import numpy as np
 from evalkit.comparison.matching import RunScores, SharedItems, run_scores, select, shared_items
 from evalkit.comparison.results import Comparison, Declared
 from evalkit.errors import UsageError
-from evalkit.mismatches import run_mismatches
+from evalkit.protocols import run_and_run
 from evalkit.stats import Readings, not_comparable, paired, readings, task_estimate, verdict
 from evalkit.store import RunStore
 from evalkit.tasks.protocol import prompt_digest
@@ -58,7 +58,11 @@ class _Pair:
         if self.other_task is None or theirs is None:
             return self._not_comparable(f"the other run has no task {self.task.name}")
         shared = shared_items(self.store, self.other, self.task.name, ours.scores, theirs.scores)
-        mismatches = tuple(run_mismatches(self.task, self.other_task, (ours.n_corrected, theirs.n_corrected)))
+        mismatches = run_and_run(
+            (self.task, self.store.record.spec.model),
+            (self.other_task, self.other.record.spec.model),
+            (ours.n_corrected, theirs.n_corrected),
+        )
         if not shared.n:
             changed = f" ({shared.n_other_targets} have other targets)" if shared.n_other_targets else ""
             note = f"the two runs have no item of {self.task.name} in common{changed}"

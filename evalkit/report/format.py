@@ -83,24 +83,37 @@ def outcome(verdict: Verdict) -> str:
     return OUTCOME_LABELS[verdict.outcome] + (" (informal)" if verdict.informal else "")
 
 
-def mismatch(m: Mismatch, run: str | None = None) -> str:
-    """`temperature: run 0.6, reference not stated (...)`, or the `other run`; what is fatal says it all in its note."""
-    if m.severity is Severity.FATAL:
-        return f"{m.field}: {m.note}"
-    if run is not None:
-        return f"{m.field}: run {m.ours}, other run {m.theirs} ({m.note})"
-    theirs = "not stated" if m.theirs is None else m.theirs
-    return f"{m.field}: run {m.ours}, reference {theirs} ({m.note})"
+def mismatches(found: Sequence[Mismatch], run: str | None = None) -> list[tuple[Severity, str]]:
+    """(severity, text) of each difference; what the reference only leaves unstated is one line a severity.
+
+    `temperature: run 0.6, reference 1.0 (...)`; what is fatal says it all in its note.
+    """
+    other = "reference" if run is None else "other run"
+    lines: list[tuple[Severity, str]] = []
+    for m in found:
+        if m.severity is Severity.FATAL:
+            lines.append((m.severity, f"{m.field}: {m.note}"))
+        elif not m.unstated or m.ours is None:
+            lines.append((m.severity, f"{m.field}: run {m.ours}, {other} {m.theirs} ({m.note})"))
+    for severity in (Severity.MAJOR, Severity.MINOR):
+        silent = [m for m in found if m.severity is severity and m.unstated and m.ours is not None]
+        if silent:
+            fields = ", ".join(f"{m.field} (run {m.ours})" for m in silent)
+            lines.append((severity, f"not stated by the {other}: {fields}"))
+    return lines
 
 
-def open_protocol(c: PublishedComparison) -> str:
+def open_protocol(c: PublishedComparison, first: str, second: str) -> str:
     """`not stated: prompt, k (both); temperature (o1); differs: top_p`; empty if all is stated and agrees."""
-    sides: dict[tuple[str, ...], list[str]] = {}
-    for field, labels in c.unstated.items():
-        sides.setdefault(labels, []).append(field)
-    silent = [f"{', '.join(fields)} ({'both' if len(s) > 1 else s[0]})" for s, fields in sides.items()]
+    sides: dict[str, list[str]] = {}
+    for m in c.mismatches:
+        if m.unstated:
+            who = "both" if m.ours is None and m.theirs is None else first if m.ours is None else second
+            sides.setdefault(who, []).append(m.field)
+    silent = [f"{', '.join(fields)} ({who})" for who, fields in sides.items()]
     parts = [f"not stated: {'; '.join(silent)}"] if silent else []
-    return "; ".join(parts + ([f"differs: {', '.join(c.differing)}"] if c.differing else []))
+    differing = [f"{m.field} ({m.ours} against {m.theirs})" for m in c.mismatches if not m.unstated]
+    return "; ".join(parts + ([f"differs: {', '.join(differing)}"] if differing else []))
 
 
 def reference_value(reference: Reference | None, se: float | None) -> str:

@@ -155,7 +155,11 @@ def print_published(found: PublishedComparisons) -> None:
     say(out, f"[dim]{fmt.PUBLISHED_LEGEND}[/dim]")
     print_claims(out, found.claims)
     out.print()
-    for title, text in (("protocol", fmt.open_protocol), (first, _first_source), (second, _second_source)):
+
+    def protocol(c: PublishedComparison) -> str:
+        return fmt.open_protocol(c, found.first, found.second)
+
+    for title, text in (("protocol", protocol), (first, _first_source), (second, _second_source)):
         for line, names in _grouped((text(c), c.name) for c in found.comparisons):
             say(out, f"[dim]{title}, {escape(', '.join(names))}: {escape(line)}[/dim]")
     if found.other_variants:
@@ -183,9 +187,9 @@ def _print_detail(out: Console, c: Comparison) -> None:
     if c.reference is not None:
         date = f", {c.reference.date}" if c.reference.date else ""
         say(out, f"  source: {escape(c.reference.source)}{date}; {escape(c.reference.reported_by)}")
-    for m in c.mismatches:
-        mark = {Severity.FATAL: "red", Severity.MAJOR: "yellow", Severity.MINOR: "dim"}[m.severity]
-        say(out, f"  [{mark}]{m.severity}[/{mark}] {escape(fmt.mismatch(m, c.run))}")
+    for severity, text in fmt.mismatches(c.mismatches, c.run):
+        mark = {Severity.FATAL: "red", Severity.MAJOR: "yellow", Severity.MINOR: "dim"}[severity]
+        say(out, f"  [{mark}]{severity}[/{mark}] {escape(text)}")
     diff = c.verdict.difference
     for text in (*c.verdict.notes, *(diff.assumptions if diff else ())):
         say(out, f"  [dim]{escape(text)}[/dim]")

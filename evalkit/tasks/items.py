@@ -47,11 +47,12 @@ class ItemLoader:
 
     def items(self, task: TaskSpec, limit: int | None = None) -> Iterator[Item]:
         """Yield the first `limit` items in dataset order; raises `DatasetError` or `TaskError`."""
-        count = 0
         rows = self._rows(task, limit if task.where is None else None)
-        for count, item in enumerate(itertools.islice(self.items_of(task, rows), limit), start=1):
+        empty = True
+        for item in itertools.islice(self.items_of(task, rows), limit):
+            empty = False
             yield item
-        if count == 0:
+        if empty:
             raise DatasetError(f"{task.name}: the dataset {task.dataset.path} gave no items")
 
     def items_of(self, task: TaskSpec, rows: Iterable[dict[str, Any]]) -> Iterator[Item]:

@@ -22,6 +22,11 @@ def prompt_digest(task: TaskSpec) -> str:
     )
 
 
+def template_digest(task: TaskSpec) -> str:
+    """Digest of the user's turn alone: the same for tasks that differ in system prompt or examples only."""
+    return digest([task.prompt.source, _portable(task.question), *_options(task).values()])
+
+
 def protocol(task: TaskSpec, *, data_digest: str | None, n_items: int) -> Mapping[str, Json]:
     """Fields that must agree before two numbers may be compared."""
     return {

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from evalkit.codec import decode, digest, file_digest
-from evalkit.errors import DatasetError, MissingExtra
 from evalkit.contracts import ItemSource
+from evalkit.errors import DatasetError, MissingExtra
 from evalkit.types import DatasetSpec
 
 

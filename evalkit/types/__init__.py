@@ -26,7 +26,8 @@ from evalkit.types.leaderboard import (
     OtherValue,
     Statement,
 )
-from evalkit.types.reference import Mismatch, Reference, Severity
+from evalkit.types.protocol import EVERY_TASK, Mismatch, NamedProtocol, Severity
+from evalkit.types.reference import Reference
 from evalkit.types.run import Look, Rounds, RunRecord, RunSpec
 from evalkit.types.sample import Failure, Generation, Request, Sample, Score, Status, Usage
 from evalkit.types.statistics import (
@@ -59,6 +60,7 @@ from evalkit.types.task import (
 __all__ = [
     "BASELINE",
     "CLAIM",
+    "EVERY_TASK",
     "KIND_LABELS",
     "LEAST_REPETITION",
     "MEASURED",
@@ -95,6 +97,7 @@ __all__ = [
     "Look",
     "Mismatch",
     "ModelSpec",
+    "NamedProtocol",
     "OtherValue",
     "Outcome",
     "Prices",

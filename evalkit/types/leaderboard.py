@@ -100,8 +100,10 @@ class Column:
     task: str | None
     benchmark: str
     """Stem of the reference file; the task's name where nobody published anything."""
-    metric: str = "accuracy"
-    """`accuracy` (a mean over samples), `majority`, `pass@k`, or what the sources call it."""
+    measures: str = "mean_accuracy"
+    """`mean_accuracy`, `majority`, `pass_at_k` or `other`."""
+    variant: str = ""
+    """Window or subset; empty for the whole."""
     unit: str = "%"
     group: str = ""
     dataset: str | None = None
@@ -134,7 +136,7 @@ class Cell:
     metric: str = ""
     """As the source calls it; `avg@k` of a run."""
     error_bar: str
-    """Its kind: `measured`, `assumed` (binomial, from n and k), `exact` (none needed), or `unknown`."""
+    """Its kind: `measured`, `assumed` (binomial, from n and k), `exact` (none needed), `unknown`; `mixed` (average)."""
     se: float | None
     """Sampling standard error: measured for a run, assumed from n and k for a published number; None if unknown."""
     interval: tuple[float, float] | None

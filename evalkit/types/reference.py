@@ -1,11 +1,8 @@
-"""What others published, and how it differs in protocol."""
+"""What others published."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-
-from evalkit.types.json import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,22 +64,3 @@ class Reference:
     default: bool = False
     reason: str | None = None
     """Why this record is the default among several, or why it is kept beside it."""
-
-
-class Severity(StrEnum):
-    """How much a protocol difference spoils a comparison."""
-
-    FATAL = "fatal"
-    MAJOR = "major"
-    MINOR = "minor"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mismatch:
-    """One field in which the run's protocol and the reference's differ, or cannot be told apart."""
-
-    field: str
-    severity: Severity
-    ours: Json
-    theirs: Json
-    note: str

@@ -20,6 +20,8 @@ class RunSpec:
     seed: int | None = None
     """Sample j is sent with `seed + j`; None sends no seed."""
     board: str | None = None
+    protocol: str | None = None
+    """Named protocol that was applied, with its digest; what came of it, and of further options, is in the tasks."""
     references: tuple[str, ...] = ()
     """Reference models declared before the run."""
     until_decided: bool = False

@@ -129,11 +129,11 @@ async def _hang_in_the_middle(x: Exchange) -> None:
 
 
 async def _slow_loris(x: Exchange) -> None:
-    """One byte a second, for ever, never a whole line."""
+    """A byte at a time, for ever, never a whole line: no silence is as long as a time-out."""
     await x.head()
     while True:
         await x.send(b"d")
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.1)
 
 
 async def _slow_loris_headers(x: Exchange) -> None:
@@ -141,7 +141,7 @@ async def _slow_loris_headers(x: Exchange) -> None:
     while True:
         x.writer.write(b"x")
         await x.writer.drain()
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.1)
 
 
 async def _never_closed(x: Exchange) -> None:
@@ -159,11 +159,11 @@ async def _reset_after_the_end(x: Exchange) -> None:
 
 
 async def slow_stream(x: Exchange) -> None:
-    """A good answer whose tokens take four seconds."""
+    """A good answer whose tokens take a second and a half."""
     await x.head()
     for part in x.events():
         await x.send(part)
-        await asyncio.sleep(1.3)
+        await asyncio.sleep(0.5)
     await x.send(b"".join([event({}, "stop"), USAGE_EVENT, DONE]))
     await x.end()
 
@@ -179,7 +179,7 @@ async def _kept_alive(x: Exchange) -> None:
     await x.head()
     for _ in range(12):
         await x.send(b": keep-alive\n\n" if x.stream else b"\n")
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.08)
     await x.send(b"".join([*x.events(), event({}, "stop"), USAGE_EVENT, DONE]) if x.stream else x.whole())
     await x.end()
 

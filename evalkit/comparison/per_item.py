@@ -1,0 +1,80 @@
+"""A run and a published number whose results are known item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalkit import references
+from evalkit.scores import TaskScores
+from evalkit.stats import Readings, paired, readings
+from evalkit.types import Difference, Mismatch, Reference, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """The items that both sides have results of; row i of both is the same item."""
+
+    ours: Readings
+    theirs: np.ndarray
+    """Shape (n_items, most samples of an item), 1 right, 0 wrong, NaN where an item has fewer samples."""
+    clusters: Sequence[str | None] | None
+    coverage: tuple[Mismatch, ...]
+    notes: tuple[str, ...]
+
+    def differences(self, alpha: float, kind: str) -> list[Difference]:
+        """Run minus reference: the headline, then the bounds of the samples without a score."""
+        sides = [self.ours.headline, self.ours.as_wrong]
+        if not np.isnan(self.ours.excluded).all():
+            sides.append(self.ours.excluded)
+        return [paired(side, self.theirs, self.clusters, alpha=alpha, kind=kind) for side in sides]
+
+
+def pairs_of(task: str, scores: TaskScores, reference: Reference) -> Pairs | None:
+    """None if the reference has no results by item, or of none of these items; `TaskError` if broken."""
+    found = references.per_item(reference)
+    if found is None:
+        return None
+    place = {name: row for row, name in enumerate(found.ids)}
+    rows = [(row, place[name]) for row, name in enumerate(scores.item_ids) if name in place]
+    if not rows:
+        return None
+    ours = np.array([a for a, _ in rows])
+    theirs = _matrix(found.samples[[b for _, b in rows]], found.successes[[b for _, b in rows]])
+    sides = readings(scores.values[ours], scores.statuses[ours], task)
+    if np.isnan(sides.headline).all():
+        return None
+    clusters = None if scores.clusters is None else tuple(scores.clusters[a] for a, _ in rows)
+    return Pairs(
+        ours=sides,
+        theirs=theirs,
+        clusters=clusters,
+        coverage=_coverage(len(rows), len(scores.item_ids), len(found.ids)),
+        notes=_notes(reference, theirs, len(rows)),
+    )
+
+
+def _matrix(samples: np.ndarray, successes: np.ndarray) -> np.ndarray:
+    column = np.arange(int(samples.max()))
+    matrix = np.where(column < successes[:, None], 1.0, 0.0)
+    matrix[column >= samples[:, None]] = np.nan
+    return matrix
+
+
+def _coverage(n: int, n_ours: int, n_theirs: int) -> tuple[Mismatch, ...]:
+    if n == n_ours == n_theirs:
+        return ()
+    note = f"only the {n} items that both have results of are compared ({n_ours} and {n_theirs})"
+    return (Mismatch(field="items", severity=Severity.MAJOR, ours=n_ours, theirs=n_theirs, note=note),)
+
+
+def _notes(reference: Reference, theirs: np.ndarray, n: int) -> tuple[str, ...]:
+    """How the results by item stand to the number that was published."""
+    mean = 100 * float(np.nanmean(np.nanmean(theirs, axis=1)))
+    paired_by = f"paired with the reference's results on {n} items"
+    if abs(mean - reference.value) < 0.05:
+        return (paired_by,)
+    how = f" ({reference.per_item_note})" if reference.per_item_note else ""
+    return (f"{paired_by}, which amount to {mean:.1f} where {reference.value:g} was published{how}",)
