@@ -97,6 +97,16 @@ def with_results(folder: Path, lines: str) -> Reference:
     return next(ref for ref in references.load_references([folder]) if ref.id == "gsm8k/mine")
 
 
+def test_results_are_found_from_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_results(tmp_path / "mine", row("a", 1, 1))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVALKIT_REFERENCES_DIR", "mine")
+    (ref,) = [r for r in references.load_references() if r.id == "gsm8k/mine"]
+    monkeypatch.chdir("/")
+    results = references.per_item(ref)
+    assert results is not None and results.ids == ("a",)
+
+
 def row(item: object, k: object, successes: object) -> str:
     return json.dumps({"id": item, "k": k, "successes": successes}) + "\n"
 

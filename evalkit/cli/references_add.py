@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from evalkit import references as registry
-from evalkit.cli.common import F, data_options, json_option, print_json
+from evalkit.cli.common import F, data_options, json_option, print_json, tasks_dir_option
 from evalkit.errors import UsageError
 from evalkit.references import FIELDS, Home, PerItem
 from evalkit.types import Reference, TaskSpec
@@ -28,10 +28,15 @@ def _option(name: str) -> str:
 
 
 def into_options(command: F) -> F:
-    """`--into`, `--task`, `--benchmark`, `--items`: where a record goes."""
+    """`--into`, `--task`, `--benchmark`, `--items`, `--tasks-dir`: where a record goes."""
     options: Sequence[Callable[[Any], Any]] = (
-        click.option("--items", type=click.IntRange(1), help="Size of a benchmark that has no records yet."),
-        click.option("--benchmark", "title", help="Title of a benchmark that has no records yet."),
+        tasks_dir_option,
+        click.option(
+            "--items",
+            type=click.IntRange(1),
+            help="Number of items of a benchmark that has no records yet and is no task.",
+        ),
+        click.option("--benchmark", "title", help="Title of a benchmark that has no records yet and is no task."),
         click.option("--task", "name", help="The benchmark: a task, or the file name of a benchmark without one."),
         click.option(
             "--into",
@@ -63,7 +68,7 @@ def record_options(*left_out: str) -> Callable[[F], F]:
 @click.option(
     "--from",
     "file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     help="YAML file with one record, or with `records:`, and `task` (`benchmark`, `items` for a new one).",
 )
 @into_options
@@ -75,6 +80,7 @@ def add(
     name: str | None,
     title: str | None,
     items: int | None,
+    task_folders: tuple[Path, ...],
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -83,25 +89,25 @@ def add(
     A number without a source, or without who reported it, is refused.
     """
     folder = registry.own_folder(into)
-    refs = registry.load_references(_with(folder))
+    refs = registry.load_references(registry.folders_with(folder))
     typed = {key: value for key, value in given.items() if value is not None}
     if file is not None:
         if typed or name or title or items:
             raise UsageError("--from takes everything from the file: give no further fields beside it")
-        found = registry.rows_of_file(file, refs, _task_names())
+        found = registry.rows_of_file(file, refs, _tasks(task_folders))
         home, rows = found.home, list(found.rows)
     else:
         asking = sys.stdin.isatty()
         if name is None and asking:
             name = click.prompt("task (or benchmark without one)", err=True)
-        home = registry.home_of(refs, name, title, items, _task_names())
+        home = registry.home_of(refs, name, title, items, _tasks(task_folders))
         rows = [_row(typed, refs, home, asking)]
     path = registry.add_records(folder, home, rows)
     _say(as_json, path, [f"{home.stem}/{row['id']}" for row in rows])
 
 
 @click.command("import")
-@click.argument("results", metavar="RUN|FILE", type=click.Path(path_type=Path, exists=True))
+@click.argument("results", metavar="RUN|FILE", type=click.Path(path_type=Path))
 @click.option("--filter", "filter_name", help="Which filter of an lm-eval log.")
 @click.option("--score", help="Which metric of an lm-eval log says whether a sample is right.")
 @click.option("--note", help="Where the results come from, and who graded them by which rules.")
@@ -120,6 +126,7 @@ def import_(
     name: str | None,
     title: str | None,
     items: int | None,
+    task_folders: tuple[Path, ...],
     data_dir: Path | None,
     trusted: tuple[Path, ...],
     as_json: bool,
@@ -134,8 +141,8 @@ def import_(
     from evalkit.tasks.items import ItemLoader
 
     folder = registry.own_folder(into)
-    refs = registry.load_references(_with(folder))
-    tasks = _task_names()
+    refs = registry.load_references(registry.folders_with(folder))
+    tasks = _tasks(task_folders)
     home = registry.home_of(refs, name, title, items, tasks)
     task = tasks.get(home.task) if home.task else None
     choice = Choice(filter=filter_name, score=score)
@@ -201,7 +208,9 @@ def _row(typed: dict[str, Any], refs: Sequence[Reference], home: Home, asking: b
         elif field.required:
             missing.append(_option(name))
     if missing:
-        raise UsageError(f"missing: {', '.join(missing)}; a number without its source is no reference")
+        unsourced = {"--source", "--reported-by"} & set(missing)
+        why = "a number without its source is no reference" if unsourced else "see: evalkit references add --help"
+        raise UsageError(f"missing: {', '.join(missing)}; {why}")
     cell = (row["model"], row.get("variant"), row["measures"])
     rivals = [r for r in refs if registry.stem(r) == home.stem and (r.model, r.variant, r.measures) == cell]
     if row["measures"] == "mean_accuracy" and "default" not in row and not any(r.default for r in rivals):
@@ -222,19 +231,10 @@ def _ask(name: str, preset: str) -> str | None:
         click.echo(complaint, err=True)
 
 
-def _with(folder: Path) -> list[Path]:
-    """The folders of the environment and the one written to, as far as it exists and is not among them."""
-    from evalkit.references.folders import further
-
-    known = further()
-    resolved = [path.resolve() for path in (registry.shipped(), *known)]
-    return known if folder.resolve() in resolved or not folder.is_dir() else [*known, folder]
-
-
-def _task_names() -> dict[str, TaskSpec]:
+def _tasks(folders: Sequence[Path]) -> dict[str, TaskSpec]:
     from evalkit.tasks import catalog
 
-    return {entry.task.name: entry.task for entry in catalog.scan() if entry.task}
+    return {entry.task.name: entry.task for entry in catalog.scan(folders) if entry.task}
 
 
 def _say(as_json: bool, path: Path, ids: Collection[str]) -> None:

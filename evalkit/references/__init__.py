@@ -29,7 +29,15 @@ from evalkit.references.adding import (
     rows_of_file,
 )
 from evalkit.references.fields import FIELDS, MEASURES, SETTINGS, TIERS, Field
-from evalkit.references.folders import FOLDERS_VARIABLE, Checked, check_files, load_references, read_folders, shipped
+from evalkit.references.folders import (
+    FOLDERS_VARIABLE,
+    Checked,
+    check_files,
+    folders_with,
+    load_references,
+    read_folders,
+    shipped,
+)
 from evalkit.references.item_results import PerItem, item_results, per_item, read_results, results_text
 from evalkit.references.lookup import (
     IMPLIED_VARIANTS,
@@ -61,6 +69,7 @@ __all__ = [
     "declared",
     "default",
     "find",
+    "folders_with",
     "home_of",
     "item_results",
     "known_model",

@@ -7,18 +7,18 @@ that could not be read is ever written. A published value is never changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import TaskError, UnknownName, UsageError, WriteFailed
 from evalkit.references.fields import FIELDS, count
-from evalkit.references.folders import FOLDERS_VARIABLE, Registry, further, reference_files, shipped
+from evalkit.references.folders import FOLDERS_VARIABLE, Registry, folders_with, further, reference_files, shipped
 from evalkit.references.item_results import PerItem, results_text
 from evalkit.references.lookup import stem
 from evalkit.references.reading import row_problems
-from evalkit.types import Reference
+from evalkit.types import Reference, TaskSpec
 from evalkit.yamlfile import Document, load
 
 _STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -42,10 +42,10 @@ class Rows:
     rows: tuple[Mapping[str, Any], ...]
 
 
-def rows_of_file(path: Path, refs: Sequence[Reference], tasks: Collection[str]) -> Rows:
+def rows_of_file(path: Path, refs: Sequence[Reference], tasks: Mapping[str, TaskSpec]) -> Rows:
     """One record with `benchmark`, `task` and `items` beside its fields, or `records:` with these above.
 
-    `benchmark` and `items` may be left out where `task` names a known benchmark. `tasks`: names of evalkit's tasks.
+    `benchmark` and `items` may be left out where `task` names a known benchmark or one of `tasks`.
     Raises `TaskError` with file, line and field.
     """
     doc = load(path)
@@ -70,9 +70,9 @@ def rows_of_file(path: Path, refs: Sequence[Reference], tasks: Collection[str]) 
 
 
 def home_of(
-    refs: Sequence[Reference], name: str | None, title: str | None, items: int | None, tasks: Collection[str]
+    refs: Sequence[Reference], name: str | None, title: str | None, items: int | None, tasks: Mapping[str, TaskSpec]
 ) -> Home:
-    """The benchmark called `name` (a task or file stem), or else `title`; a new one needs a title.
+    """The benchmark called `name` (a task or file stem), or else `title`; a new one that is no task needs a title.
 
     Raises `UsageError` for a name that is neither known nor described.
     """
@@ -80,18 +80,21 @@ def home_of(
     if known:
         ref = known[0]
         return Home(stem=stem(ref), benchmark=ref.benchmark, task=ref.task, items=ref.benchmark_items)
+    task = tasks.get(name) if name else None
+    if task is not None:
+        return Home(stem=task.name, benchmark=title or task.title, task=task.name, items=items or task.n_items)
     if title is None or not title.strip():
         if name is None:
             raise UsageError("name the benchmark: a task, or the file of a benchmark without one")
         raise UnknownName(
-            "benchmark", name, {r.task or stem(r) for r in refs}, "a new one needs its title, and items: its size"
+            "benchmark", name, {r.task or stem(r) for r in refs} | tasks.keys(), "a new one needs its title"
         )
     own = name or re.sub(r"[^a-z0-9]+", "_", title.casefold()).strip("_")
     if not _STEM.fullmatch(own):
         raise UsageError(f"{own!r} is no name for a file of references: use letters, digits and . _ -")
     if items is not None and (complaint := count(items)):
         raise UsageError(f"items {complaint}, not {items!r}")
-    return Home(stem=own, benchmark=title, task=own if own in tasks else None, items=items)
+    return Home(stem=own, benchmark=title, task=None, items=items)
 
 
 def own_folder(into: Path | None) -> Path:
@@ -142,6 +145,8 @@ def attach_results(path: Path, name: str, results: PerItem, note: str | None, *,
     if row.get("per_item") and not replace:
         raise UsageError(f"{path.stem}/{name} has results in {row['per_item']} already; --replace puts these there")
     if row.get("per_item"):
+        if note:
+            raise UsageError(f"{path.stem}/{name} has a per_item_note in {path}: edit it there, and leave out --note")
         target = path.parent / str(row["per_item"])
         write_whole(target, results_text(results))
         return target
@@ -190,10 +195,13 @@ def _replace(path: Path, text: str, wanted: Mapping[str, Mapping[str, Any]]) -> 
     part = path.with_name(f".{path.name}.new")
     try:
         write_whole(part, text)
-        data = load(part).data
-        held = {row["id"]: row for row in data["records"] if isinstance(row, dict) and "id" in row}
+        try:
+            data = load(part).data
+        except TaskError:
+            data = {}
+        held = {row["id"]: row for row in data.get("records", ()) if isinstance(row, dict) and "id" in row}
         if any(held.get(name) != row for name, row in wanted.items()):
-            raise TaskError("its layout cannot be added to; write the record by hand", file=str(path))
+            raise TaskError("its layout cannot be added to by a program; write the record by hand", file=str(path))
         _check(Document(str(path), data, {}))
         try:
             part.replace(path)
@@ -206,11 +214,8 @@ def _replace(path: Path, text: str, wanted: Mapping[str, Mapping[str, Any]]) -> 
 def _check(new: Document) -> None:
     """Read the registry with `new` in the place of the file that it is to replace; raises the first problem."""
     own = Path(new.file)
-    folders = [shipped(), *further()]
-    if own.parent.resolve() not in [folder.resolve() for folder in folders]:
-        folders.append(own.parent)
     registry = Registry()
-    for folder in folders:
+    for folder in (shipped(), *folders_with(own.parent)):
         files = [file for file in reference_files(folder) if file.resolve() != own.resolve()]
         docs = [load(file) for file in files] + ([new] if folder.resolve() == own.parent.resolve() else [])
         for doc in docs:

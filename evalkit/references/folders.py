@@ -33,6 +33,13 @@ def further() -> list[Path]:
     return [Path(name) for name in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if name]
 
 
+def folders_with(folder: Path) -> list[Path]:
+    """The folders of the user and `folder`, which is written to and need not exist yet."""
+    others = [path for path in further() if path.is_dir() or path.resolve() != folder.resolve()]
+    taken = {path.resolve() for path in (shipped(), *others)}
+    return others if folder.resolve() in taken or not folder.is_dir() else [*others, folder]
+
+
 def load_references(folders: Sequence[Path] | None = None) -> list[Reference]:
     """Every record of the shipped folder and of `folders`, by default those of `EVALKIT_REFERENCES_DIR`.
 
@@ -77,7 +84,7 @@ class Registry:
                 self.refs[place] = dataclasses.replace(ref, default=False)
         own = Path(doc.file).parent
         if own.resolve() != shipped().resolve():
-            refs = [dataclasses.replace(ref, per_item=str(own / ref.per_item)) if ref.per_item else ref for ref in refs]
+            refs = [_with_own_results(ref, own.absolute()) for ref in refs]
         self.refs += refs
         return problems
 
@@ -93,6 +100,10 @@ class Registry:
             for key in ("benchmark", "task", "items")
             if doc.data.get(key) != first.data.get(key)
         ]
+
+
+def _with_own_results(ref: Reference, folder: Path) -> Reference:
+    return ref if ref.per_item is None else dataclasses.replace(ref, per_item=str(folder / ref.per_item))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

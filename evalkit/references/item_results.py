@@ -51,7 +51,8 @@ def per_item(ref: Reference) -> PerItem | None:
     """The results behind a reference, or None if it has none; raises `TaskError` with file and line."""
     if ref.per_item is None:
         return None
-    return _cached(resources.folder("leaderboards") / "references" / ref.per_item)
+    path = resources.folder("leaderboards") / "references" / ref.per_item
+    return _cached(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 def item_results(rows: Sequence[tuple[str, int, int]]) -> PerItem:
@@ -115,5 +116,5 @@ def results_text(results: PerItem) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _cached(path: Path) -> PerItem:
+def _cached(path: Path, _changed_ns: int) -> PerItem:
     return read_results(path)
