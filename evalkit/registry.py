@@ -68,7 +68,12 @@ EXPORTERS = Table(
     {
         "md": "evalkit.report.markdown:MarkdownExporter",
         "csv": "evalkit.report.csv:CsvExporter",
+        "csv-verdicts": "evalkit.report.csv:CsvVerdictsExporter",
         "json": "evalkit.report.json:JsonExporter",
+        "latex": "evalkit.report.latex:LatexExporter",
+        "html": "evalkit.report.webpage:WebPageExporter",
+        "hf-eval-results": "evalkit.report.huggingface:EvalResultsExporter",
+        "hf-model-index": "evalkit.report.huggingface:ModelIndexExporter",
     },
 )
 

@@ -15,6 +15,11 @@ import pytest
 from evalkit.cli.main import main
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--write-golden`: write what is compared exactly anew, to be looked at as a change of these files."""
+    parser.addoption("--write-golden", action="store_true", help="rewrite tests/golden instead of comparing with it")
+
+
 @dataclass
 class Result:
     """What a command printed."""
