@@ -2,8 +2,9 @@
 
 Policy: only what was measured is exported, of one run, and only what is what its column says: scores that are not
 comparable or of a run that is not finished are left out, and so are tasks without a dataset on the hub. A comment in
-the file says which. Formats: `EvalResultEntry` (huggingface.co/docs/hub/eval-results) and `EvalResult` (the model card's
-`model-index`) of the Python package huggingface_hub. Both want links for sources; a run has none, so it is named in words.
+the file says which. Formats: `EvalResultEntry` (huggingface.co/docs/hub/eval-results) and `EvalResult` (the model
+card's `model-index`) of the Python package huggingface_hub. Both want links for sources; a run has none, so it is named
+in words.
 """
 
 from __future__ import annotations

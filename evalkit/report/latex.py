@@ -35,14 +35,16 @@ _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': "''", "±": r"$\pm$", "†": r"$\dagger$", "‡": r"$\ddagger$", "–": "--", "—": "---",
-    "−": "$-$", "×": r"$\times$", "≤": r"$\leq$", "≥": r"$\geq$", "≈": r"$\approx$", "·": r"$\cdot$", "°": r"$^{\circ}$",
+    "−": "$-$", "×": r"$\times$", "≤": r"$\leq$", "≥": r"$\geq$", "≈": r"$\approx$",
+    "·": r"$\cdot$", "°": r"$^{\circ}$",
     "µ": r"$\mu$", "α": r"$\alpha$", "β": r"$\beta$", "→": r"$\to$", "∞": r"$\infty$", "²": "$^2$", "³": "$^3$",
     "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\dots{}", "§": r"\S{}", "©": r"\copyright{}", "ß": r"\ss{}",
     "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "Œ": r"\OE{}", "ø": r"\o{}", "Ø": r"\O{}", "ł": r"\l{}", "Ł": r"\L{}",
     "ı": r"\i{}", "\u00a0": "~", "\u2009": " ", "\u202f": " ", "\u2011": "-",
 }  # fmt: skip
 _ACCENTS = {
-    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u0304": "=", "\u0306": "u ", "\u0307": ".",
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u0304": "=", "\u0306": "u ",
+    "\u0307": ".",
     "\u030a": "r ", "\u030b": "H ", "\u030c": "v ", "\u0327": "c ", "\u0323": "d ",
 }  # fmt: skip
 
@@ -160,13 +162,22 @@ def _table(section: Section, title: str, label: str) -> str:
 
 def _environment(caption: str, label: str, columns: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     body = [" & ".join(cells) + r" \\" for cells in rows]
-    return "\n".join(
-        [
-            r"\begin{table}[htbp]", r"\centering\scriptsize\setlength{\tabcolsep}{3pt}", rf"\caption{{{escape(caption)}}}\vspace{{4pt}}",
-            rf"\label{{{label}}}", rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule", " & ".join(heads) + r" \\",
-            r"\midrule", *body, r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
-        ]
-    )  # fmt: skip
+    lines = (
+        r"\begin{table}[htbp]",
+        r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{escape(caption)}}}\vspace{{4pt}}",
+        rf"\label{{{label}}}",
+        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+        r"\toprule",
+        " & ".join(heads) + r" \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+        "",
+    )
+    return "\n".join(lines)
 
 
 def _score(score: Score) -> str:

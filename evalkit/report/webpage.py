@@ -34,7 +34,8 @@ DRAWN = (
     "claim. Square: exact. A dot without a bar: not known. Each column has its own axis; its ends stand in its head."
 )
 WORD_SIGNS = {
-    "superior": "▲", "equivalent": "●", "non_inferior": "◆", "inferior": "▼", "inconclusive": "?", "not_comparable": "×",
+    "superior": "▲", "equivalent": "●", "non_inferior": "◆", "inferior": "▼", "inconclusive": "?",
+    "not_comparable": "×",
 }  # fmt: skip
 
 

@@ -23,7 +23,8 @@ RUN = "2025-03-02-qwen-c0ffee"
 def published(value: float, source: str = R1_PAPER, **more: Any) -> Cell:
     given: dict[str, Any] = {
         "metric": "pass@1", "error_bar": "assumed", "se": None, "interval": None, "population_interval": None,
-        "n_items": 30, "samples": None, "date": "2025-01-22", "source": source, "notes": ("vendor self-report", "k not stated"),
+        "n_items": 30, "samples": None, "date": "2025-01-22", "source": source,
+        "notes": ("vendor self-report", "k not stated"),
     }  # fmt: skip
     return Cell(value=value, **(given | more))
 
@@ -31,7 +32,8 @@ def published(value: float, source: str = R1_PAPER, **more: Any) -> Cell:
 def measured(value: float, low: float, high: float, **more: Any) -> Cell:
     given: dict[str, Any] = {
         "metric": "avg@4", "error_bar": "measured", "se": round((high - low) / 3.92, 2), "interval": (low, high),
-        "population_interval": (max(0.0, low - 9), min(100.0, high + 9)), "n_items": 30, "samples": 4, "date": "2025-03-02",
+        "population_interval": (max(0.0, low - 9), min(100.0, high + 9)), "n_items": 30, "samples": 4,
+        "date": "2025-03-02",
         "source": f"run {RUN}", "run": RUN, "version": "qwen3-served", "samples_planned": 120,
     }  # fmt: skip
     return Cell(value=value, **(given | more))
@@ -49,10 +51,12 @@ COLUMNS = (
     ),
     Column(key="gpqa", title="GPQA Diamond", task="gpqa", benchmark="gpqa", group="Mathematics"),
     Column(
-        key="aime24:majority", title="AIME 2024", task=None, benchmark="aime24", measures="majority", group="Mathematics"
+        key="aime24:majority", title="AIME 2024", task=None, benchmark="aime24", measures="majority",
+        group="Mathematics",
     ),
     Column(
-        key="codeforces:Elo", title="Codeforces rating", task=None, benchmark="codeforces", measures="other", unit="Elo",
+        key="codeforces:Elo", title="Codeforces rating", task=None, benchmark="codeforces", measures="other",
+        unit="Elo",
         group="Code",
     ),
     Column(
@@ -136,7 +140,8 @@ def full_board() -> Leaderboard:
         verdicts=(
             BoardVerdict(
                 model="qwen/qwen3_14b", run=RUN, column="aime24", reference="deepseek-r1", outcome=Outcome.INFERIOR,
-                informal=False, difference=-18.55, interval=(-25.1, -12.0), margin=5.0, sentence="Behind by 12 or more.",
+                informal=False, difference=-18.55, interval=(-25.1, -12.0), margin=5.0,
+                sentence="Behind by 12 or more.",
             ),
             BoardVerdict(
                 model="qwen/qwen3_14b", run=RUN, column="math500", reference="o1", outcome=Outcome.INCONCLUSIVE,
@@ -159,7 +164,8 @@ def full_board() -> Leaderboard:
                 source="press release (~2025) #1", date="2025-04-21",
             ),
         ),
-        note="Margins were declared before any run; a {brace}, a ^hat and a back\\slash are part of this note – ±2 ≤ 5.",
+        note="Margins were declared before any run; a {brace}, a ^hat and a back\\slash are part of this note – "
+        "±2 ≤ 5.",
     )  # fmt: skip
 
 
