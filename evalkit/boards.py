@@ -168,6 +168,8 @@ def _check(doc: Document, board: Board) -> None:
             value = getattr(task, key)
             if value is not None and not 0 < value < 1:
                 raise doc.error(f"tasks.{i}.{key}", "must be a fraction between 0 and 1")
+        if task.samples is not None and task.samples < 1:
+            raise doc.error(f"tasks.{i}.samples", "must be at least 1")
         try:
             catalog.find(task.task)
         except UnknownName as fault:
