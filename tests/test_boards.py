@@ -218,7 +218,7 @@ def test_averages_are_of_complete_rows(cli: Cli) -> None:
     text = cli("leaderboard", "--board", "two.yaml").out
     assert "| MATH-500 | rank | average | rank |" in re.sub(" +", " ", text) and "there is no average" not in text
     table = list(csv.DictReader(io.StringIO(cli("leaderboard", "--board", "two.yaml", "--format", "csv").out)))
-    assert [(r["model"], r["rank_best"]) for r in table if r["task"] == "average"] == [
+    assert [(r["model"], r["rank_best"]) for r in table if r["column"] == "average"] == [
         ("o1-mini", "1"),
         ("gpt-4o", "2"),
     ]

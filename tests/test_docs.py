@@ -111,3 +111,22 @@ def test_grading_page_shows_what_is_equal() -> None:
         score = scorer.grade_answer(Item(id="x", messages=(), target=target), answer)
         assert (score.value, score.step) == (float(equal == "yes"), f"bare/{step}"), rule
     scorer.close()
+
+
+def test_the_table_of_protocol_fields_is_the_one_that_decides() -> None:
+    from evalkit.protocols import FIELDS
+
+    page = (ROOT / "docs" / "protocols.md").read_text(encoding="utf-8")
+    rows = [f"| {f.name} | {f.differs} | {f.unstated or 'not reported'} |" for f in FIELDS]
+    table = page.partition("| field | if it differs | if a side does not state it |\n|---|---|---|\n")[2]
+    assert table.splitlines()[: len(rows) + 1] == [*rows, ""]
+
+
+@pytest.mark.parametrize("page", ["protocols.md"])
+def test_transcripts_are_what_the_commands_print(cli: Cli, page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    shown = re.findall(r"```\n\$ evalkit (.*)\n((?:.*\n)*?)```", text)
+    assert shown
+    for call, printed in shown:
+        lines = [line.rstrip() for line in cli(*shlex.split(call)).out.splitlines()]
+        assert lines == printed.splitlines(), call

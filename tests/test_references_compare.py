@@ -47,7 +47,7 @@ def test_one_model_by_two_reporters(cli: Cli) -> None:
     text = cli(*args).out
     for words in (
         "by open-r1",
-        "not stated: effort, prompt, system_prompt",
+        "not stated: prompt, system_prompt",
         "share no variant: livecodebench",
         "Table 5",
     ):

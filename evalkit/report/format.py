@@ -104,11 +104,15 @@ def mismatches(found: Sequence[Mismatch], run: str | None = None) -> list[tuple[
 
 
 def open_protocol(c: PublishedComparison, first: str, second: str) -> str:
-    """`not stated: prompt, k (both); temperature (o1); differs: top_p`; empty if all is stated and agrees."""
+    """`not stated: prompt, k (both); temperature (o1); differs: top_p`; empty if all is stated and agrees.
+
+    Minor fields that neither states (next to no source does) are left out, but for k.
+    """
     sides: dict[str, list[str]] = {}
     for m in c.mismatches:
-        if m.unstated:
-            who = "both" if m.ours is None and m.theirs is None else first if m.ours is None else second
+        neither = m.ours is None and m.theirs is None
+        if m.unstated and not (neither and m.severity is Severity.MINOR and m.field != "k"):
+            who = "both" if neither else first if m.ours is None else second
             sides.setdefault(who, []).append(m.field)
     silent = [f"{', '.join(fields)} ({who})" for who, fields in sides.items()]
     parts = [f"not stated: {'; '.join(silent)}"] if silent else []
