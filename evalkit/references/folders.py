@@ -8,6 +8,7 @@ else of an earlier folder can be changed.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -50,12 +51,18 @@ def load_references(folders: Sequence[Path] | None = None) -> list[Reference]:
 
 def read_folders(folders: Iterable[Path]) -> list[Reference]:
     """Every record of these folders and no others, in file order."""
+    files = [path.resolve() for folder in folders for path in reference_files(folder)]
+    return list(_read(tuple((path, (stat := path.stat()).st_mtime_ns, stat.st_size) for path in files)))
+
+
+@functools.lru_cache(maxsize=4)
+def _read(files: tuple[tuple[Path, int, int], ...]) -> tuple[Reference, ...]:
+    """The records of files as they are now (path, time of change, size): a command asks for them more than once."""
     registry = Registry()
-    for folder in folders:
-        for path in reference_files(folder):
-            for problem in registry.add(load(path)):
-                raise problem
-    return registry.refs
+    for path, _, _ in files:
+        for problem in registry.add(load(path)):
+            raise problem
+    return tuple(registry.refs)
 
 
 def reference_files(folder: Path) -> list[Path]:
