@@ -265,6 +265,6 @@ def test_unscored_samples_leave_a_rank_open(cli: Cli, data_dir: Path, answer: st
 
 def test_the_documented_board_is_the_one_that_is_printed(cli: Cli) -> None:
     page = (Path(__file__).parents[1] / "docs" / "boards.md").read_text(encoding="utf-8")
-    transcript = page.partition("$ evalkit leaderboard --board reasoning\n")[2].partition("```")[0]
+    transcript = page.partition("$ evalkit leaderboard --board o1-r1-parity\n")[2].partition("```")[0]
     lines = [line for line in transcript.splitlines() if line.startswith("|")]
-    assert lines == [line for line in cli("leaderboard", "--board", "reasoning").out.splitlines() if line[:1] == "|"]
+    assert lines == [line for line in cli("leaderboard", "--board", "o1-r1-parity").out.splitlines() if line[:1] == "|"]
