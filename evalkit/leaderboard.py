@@ -377,8 +377,16 @@ def _verdicts(
                     sentence=c.verdict.sentence,
                 )
             )
-        claims += [
-            BoardClaim(model=model, run=run, reference=c.model, on_all=c.claim.on_all, sentence=c.claim.sentence)
-            for c in suite_claims(found)
-        ]
+        missing = [entry.task for entry in board.tasks if entry.task not in {c.task for c in found}]
+        shown = {claim.model: claim.claim for claim in suite_claims(found)}
+        for reference in dict.fromkeys(c.model for c in found):
+            claim = shown.get(reference)
+            parts = [claim.sentence] if claim else []
+            if missing:
+                parts.append(f"Nothing is shown for the whole board: {', '.join(missing)} not run.")
+            on_all = claim is not None and claim.on_all and not missing
+            if parts:
+                claims.append(
+                    BoardClaim(model=model, run=run, reference=reference, on_all=on_all, sentence=" ".join(parts))
+                )
     return tuple(verdicts), tuple(claims)

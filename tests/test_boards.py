@@ -134,6 +134,17 @@ def test_a_suite_runs_under_its_protocol_and_gets_its_verdicts(cli: Cli, parity:
     assert "as good as o1" in text and "a page" in text and "o1-mini" in text
 
 
+def test_a_part_of_the_suite_shows_nothing_for_the_whole(cli: Cli, parity: list[object]) -> None:
+    """One task of two has a lead; the claim over the board is open, and the missing task is named."""
+    Path("parity.yaml").write_text(PARITY.replace("samples: 2}]", "samples: 2}, {task: math500}]"))
+    assert cli("run", "gsm8k", "--suite", "parity.yaml", *parity).code == 0
+    run = next(Path("runs").glob("2*"))
+    filled = cli("leaderboard", run, "--board", "parity.yaml", "--json").json
+    assert [v["column"] for v in filled["verdicts"]] == ["gsm8k"]
+    (claim,) = filled["claims"]
+    assert not claim["on_all"] and "math500 not run" in claim["sentence"]
+
+
 def test_a_run_that_departs_from_the_protocol_is_marked(cli: Cli, parity: list[object]) -> None:
     Path("parity.yaml").write_text(PARITY)
     assert cli("run", "--suite", "parity.yaml", "--temperature", 1, *parity).code == 0

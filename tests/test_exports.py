@@ -110,7 +110,7 @@ def test_markdown_says_what_each_number_is() -> None:
         "†a: held against deepseek-r1: not stated: prompt, token limit",
         "b: also 74.4 (o1-0912, source",
         "‡e: 100 of 198 items; other golds than published",
-        "No score on this board: spark-x1.",
+        "No published score on this board: spark-x1.",
         "| -18.6 (-25.1 to -12.0) | 5.0 | behind |",
         "*spark-x1*: “on par with OpenAI o1 and DeepSeek R1” (iFlytek;",
     ):

@@ -75,7 +75,7 @@ def in_words(table: Leaderboard) -> BoardText:
         title=line(table.title),
         sections=sections,
         verdicts=tuple(_verdict(v, table.columns) for v in table.verdicts),
-        claims=tuple(line(claim.sentence) for claim in table.claims),
+        claims=tuple(line(f"{c.model} against {c.reference}. {c.sentence}") for c in table.claims),
         statements=tuple((line(said.model), _statement(said)) for said in table.statements),
         legend=tuple(legend(scores)),
         remarks=tuple(remarks(table)),

@@ -58,9 +58,13 @@ def remarks(table: Leaderboard) -> Iterable[str]:
     columns = [line(column.title) for column in empty_columns(table)]
     if columns:
         yield f"Nobody has a score here: {', '.join(columns)}."
-    rows = [line(row.model) for row in table.rows if not cells_of(table, row)]
-    if rows:
-        yield f"No score on this board: {', '.join(rows)}."
+    empty = [row for row in table.rows if not cells_of(table, row)]
+    published = [line(row.model) for row in empty if row.kind != MEASURED]
+    measured = [line(row.model) for row in empty if row.kind == MEASURED]
+    if published:
+        yield f"No published score on this board: {', '.join(published)}."
+    if measured:
+        yield f"A run without a task of this board: {', '.join(measured)}."
     if sum(column.task is not None for column in table.columns) > 1 and not any(row.average for row in table.rows):
         yield _NO_AVERAGE
     if table.note:

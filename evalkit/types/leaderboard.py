@@ -212,6 +212,7 @@ class BoardClaim:
     run: str
     reference: str
     on_all: bool
+    """On par or better on every task of the board: none may be missing."""
     sentence: str
 
 
