@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import signal
@@ -89,7 +90,9 @@ def test_score_compare_leaderboard_report_need_no_endpoint(cli: Cli, data_dir: P
     assert o1["cells"]["aime24"]["value"] == 79.2 and "OpenAI" in o1["cells"]["aime24"]["source"]
 
     assert cli("leaderboard", run, "--format", "csv", "-o", "board.csv").code == 0
-    assert "test-model,measured,gsm8k,75" in Path("board.csv").read_text()
+    with Path("board.csv").open(newline="") as handle:
+        (row,) = [row for row in csv.DictReader(handle) if row["kind"] == "measured"]
+    assert (row["model"], row["column"], float(row["score"])) == ("test-model", "gsm8k", 75)
     assert cli("report", run).out.strip().endswith("report.html")
     assert "test-model" in (run / "report.html").read_text()
 
