@@ -112,7 +112,7 @@ def test_markdown_says_what_each_number_is() -> None:
         "‡e: 100 of 198 items; other golds than published",
         "No published score on this board: spark-x1.",
         "| -18.6 (-25.1 to -12.0) | 5.0 | behind |",
-        "*spark-x1*: “on par with OpenAI o1 and DeepSeek R1” (iFlytek;",
+        "*spark-x1*: on par with OpenAI o1 and DeepSeek R1 (iFlytek;",
     ):
         assert words in text, words
     tables = text.split("## ")

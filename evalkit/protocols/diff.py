@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit import references
 from evalkit.protocols.fields import DEFAULT, FATAL, FIELDS, MAJOR, MINOR, SENT, Field
@@ -202,9 +202,3 @@ def _errata_mismatch(task: TaskSpec, other: TaskSpec, corrected: tuple[int, int]
 
 def _of_items(severity: Severity, ours: Json, theirs: Json, note: str) -> Mismatch:
     return Mismatch(field="items", severity=severity, ours=ours, theirs=theirs, note=note, unstated=theirs is None)
-
-
-def worst(mismatches: Iterable[Mismatch]) -> Severity | None:
-    """The most severe of them."""
-    found = {m.severity for m in mismatches}
-    return next((s for s in (FATAL, MAJOR, MINOR) if s in found), None)
