@@ -165,9 +165,9 @@ def _check(doc: Document, board: Board) -> None:
     """Everything a board names exists, and nothing stands in it twice."""
     for i, task in enumerate(board.tasks):
         for key in ("margin", "alpha"):
-            value = getattr(task, key)
-            if value is not None and not 0 < value < 1:
-                raise doc.error(f"tasks.{i}.{key}", "must be a fraction between 0 and 1")
+            value, most = getattr(task, key), 1 if key == "margin" else 0.5
+            if value is not None and not 0 < value < most:
+                raise doc.error(f"tasks.{i}.{key}", f"must be a fraction between 0 and {most}")
         if task.samples is not None and task.samples < 1:
             raise doc.error(f"tasks.{i}.samples", "must be at least 1")
         try:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from evalkit import boards, references
 from evalkit.boards import MEAN
-from evalkit.comparison import compare_store, reference_se, suite_claims
+from evalkit.comparison import compare_store, reference_se, suite_claims, without_record
 from evalkit.protocols import Items, diff, item_mismatches, named, of_task, run_and_reference, split_variant
 from evalkit.stats import ranks
 from evalkit.store import RunStore
@@ -47,7 +47,7 @@ from evalkit.types import (
 _ALPHA = 0.05
 _EFFORTS = (None, "medium", "high")
 """The reasoning effort meant when a board names none, best first."""
-_VENDOR = "vendor self-report"
+_VENDOR = ("vendor self-report", "vendor figure", "copied by", "listed by")
 _Readings = tuple[ranks.Contender, ranks.Contender, ranks.Contender]
 """A score under the three readings of the samples without a score: headline, counted as wrong, left out."""
 
@@ -200,7 +200,7 @@ def _published_entry(ref: Reference, others: Sequence[Reference], task: TaskSpec
         others=tuple(_other(other) for other in others),
         notes=(ref.reported_by, *k_open),
     )
-    if not is_mean:
+    if not is_mean or fatal:
         return _Entry(cell=cell, readings=None)
     trials = None if n_items is None else n_items * (ref.samples or 1)
     contender = ranks.exact(ref.value / 100) if ref.exact else ranks.published(ref.value / 100, trials)
@@ -283,6 +283,8 @@ def _measured_entry(store: RunStore, found: TaskSummary, spec: TaskSpec, yardsti
         samples_planned=None if found.rounds else spec.samples * record.n_items[spec.name],
         notes=tuple(notes),
     )
+    if fatal:  # it is no place in this column
+        return _Entry(cell=cell, readings=None)
     return _Entry(cell=cell, readings=_readings(head, found.estimate.as_wrong, found.estimate.excluded))
 
 
@@ -312,7 +314,7 @@ def _readings(headline: Estimate, as_wrong: Estimate, excluded: Estimate | None)
 
 def _average(entries: Mapping[str, _Entry], tasks: Sequence[str]) -> _Entry | None:
     """The mean over all tasks of the board, each with the same weight, if there are two or more and none is missing."""
-    if len(tasks) < 2 or any(task not in entries for task in tasks):
+    if len(tasks) < 2 or any(task not in entries or entries[task].readings is None for task in tasks):
         return None
     found = [entries[task] for task in tasks]
     cells = [entry.cell for entry in found]
@@ -358,8 +360,10 @@ def _verdicts(
     """Of every run against the models that the board asks verdicts for, with the margins that the run declared."""
     verdicts: list[BoardVerdict] = []
     claims: list[BoardClaim] = []
-    for store in runs if board.against else ():
-        found = [c for c in compare_store(store, board.against, refs) if c.task in tasks]
+    for store in runs:
+        compared = [c for c in compare_store(store, board.rivals, refs) if c.task in tasks]
+        unknown = without_record(compared)
+        found = [c for c in compared if c.model not in unknown]
         model, run = store.record.spec.model.name, store.record.id
         for c in found:
             gap = c.verdict.difference

@@ -92,7 +92,7 @@ def test_a_difference_between_two_runs_is_found(
     first, second = run_of(cli, "a"), run_of(cli, "b", edit, *options)
     found = {m["field"]: m["severity"] for m in cli("protocol", "diff", first, second, "--json").json["sums"]}
     assert found[field] == severity
-    assert {f for f in found if f != "scorer"} <= {field, "scorer"}, "and nothing else is"
+    assert set(found) <= {field, "scorer", "item_set"}, "and nothing else is, but for what follows from it"
     text = cli("protocol", "diff", first, second).out
     assert field in text and severity in text
 
@@ -208,7 +208,17 @@ def test_greedy_answers_depend_on_no_top_p() -> None:
 
 def test_every_field_of_the_table_is_planted_somewhere() -> None:
     planted = {p[3] for p in PLANTED} | {a[2] for a in AGAINST}
-    assert {f.name for f in FIELDS} - planted <= {"choices", "shuffle", "dataset_kwargs"}
+    assert {f.name for f in FIELDS} - planted <= {"choices", "shuffle", "dataset_kwargs", "item_set", "errata"}
+
+
+def test_other_golds_and_corrections_are_differences(cli: Cli, real_data: Path) -> None:
+    args = ["-m", "fake:x", "--data-dir", real_data, "--quiet", "--limit", 5]
+    assert cli("run", "svamp", *args, "--out", "on").code == 0
+    assert cli("run", "svamp", *args, "--out", "off", "--errata", "off").code == 0
+    assert cli("run", "svamp", *args[:-1], 6, "--out", "six").code == 0
+    on, off, six = (next(Path(name).glob("2*")) for name in ("on", "off", "six"))
+    assert [m["field"] for m in cli("protocol", "diff", on, off, "--json").json["svamp"]] == ["errata"]
+    assert [m["field"] for m in cli("protocol", "diff", on, six, "--json").json["svamp"]] == ["items", "item_set"]
 
 
 # --- by name ---------------------------------------------------------------------------------

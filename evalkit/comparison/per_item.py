@@ -38,7 +38,8 @@ def pairs_of(task: str, scores: TaskScores, reference: Reference) -> Pairs | Non
     if found is None:
         return None
     place = {name: row for row, name in enumerate(found.ids)}
-    rows = [(row, place[name]) for row, name in enumerate(scores.item_ids) if name in place]
+    asked: np.ndarray = np.any(scores.statuses >= 0, axis=1)
+    rows = [(row, place[name]) for row, name in enumerate(scores.item_ids) if name in place and asked[row]]
     if not rows:
         return None
     ours = np.array([a for a, _ in rows])
@@ -51,7 +52,7 @@ def pairs_of(task: str, scores: TaskScores, reference: Reference) -> Pairs | Non
         ours=sides,
         theirs=theirs,
         clusters=clusters,
-        coverage=_coverage(len(rows), len(scores.item_ids), len(found.ids)),
+        coverage=_coverage(len(rows), int(asked.sum()), len(found.ids)),
         notes=_notes(reference, theirs, len(rows)),
     )
 

@@ -103,7 +103,7 @@ class _Measured:
         rounds = self._looked_at(kind)
         differ = self._differ(reference, kind, margin, pairs)
         headline, *bounds = differ(alpha)
-        if pairs:  # which items count is settled item by item
+        if pairs and not self._is_another_set:  # which of the items count is settled item by item
             mismatches = (*pairs.coverage, *(m for m in mismatches if m.field != "items"))
         if fatal := [m.note for m in mismatches if m.severity is Severity.FATAL]:
             return not_comparable("; ".join(fatal), margin=margin, alpha=alpha, difference=headline), mismatches
@@ -117,12 +117,18 @@ class _Measured:
             margin=margin,
             alpha=alpha,
             subject=self._model.name,
-            reference=f"{model} on {self._task.title}",
+            reference=f"{model}{f' ({reference.variant})' if reference.variant else ''} on {self._task.title}",
             at=differ,
             informal=(*differing, *notes, *owed),
             notes=(*notes, *owed, *looked, *(pairs.notes if pairs else ()), *self._changed(model, reference)),
         )
         return result, mismatches
+
+    @property
+    def _is_another_set(self) -> bool:
+        """As many items as the benchmark has, and others than it has: not a part of it that could be paired."""
+        pinned = self._task.items_digest
+        return self._items.n_stored == self._task.n_items and pinned not in (None, self._items.digest)
 
     def _changed(self, model: str, reference: Reference) -> list[str]:
         """A run is compared with the number that it declared; that the registry has another one now is said."""

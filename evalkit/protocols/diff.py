@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from evalkit import references
 from evalkit.protocols.fields import DEFAULT, FATAL, FIELDS, MAJOR, MINOR, SENT, Field
@@ -35,6 +36,8 @@ def _applies(field: Field, ours: Side, theirs: Side) -> bool:
 
 def _compare(field: Field, ours: Side, theirs: Side) -> Mismatch | None:
     a, b = ours.values.get(field.name), theirs.values.get(field.name)
+    if isinstance(a, Mapping) and isinstance(b, Mapping) and ours.kind == theirs.kind == NAMED:
+        a, b = ({key: side[key] for key in a.keys() & b.keys()} for side in (a, b))  # the others are left to the task
     if field.name == "extra" and ours.model is not None and ours.model == theirs.model:
         a, b = _without_effort(a), _without_effort(b)
     if field.name in ("top_p", "top_k") and ours.values.get("temperature") == theirs.values.get("temperature") == 0:
@@ -167,7 +170,9 @@ def of_run(record: RunRecord, refs: Sequence[Reference]) -> dict[str, Side]:
     for task in record.spec.tasks:
         n = record.n_items[task.name]
         items = Items(digest=record.items_digests[task.name], n_stored=n, n_asked=n, n_corrected=0)
-        found[task.name] = of_task(task, items=items, model=model, known_as=known_as)
+        side = of_task(task, items=items, model=model, known_as=known_as)
+        own = {"item_set": items.digest, "errata": task.errata.digest if task.errata else "golds as published"}
+        found[task.name] = replace(side, values={**side.values, **own})
     return found
 
 
@@ -178,6 +183,9 @@ def item_mismatches(task: TaskSpec, items: Items) -> Iterator[Mismatch]:
         yield _of_items(FATAL, items.n_asked, items.n_stored, note)
     elif task.items_digest is None:
         yield _of_items(MAJOR, items.digest, None, "the task file does not pin which items the benchmark has")
+    elif task.n_items is not None and items.n_stored < task.n_items:
+        note = f"the run has {items.n_stored} of the benchmark's {task.n_items} items"
+        yield _of_items(FATAL, items.n_stored, task.n_items, note)
     elif task.items_digest != items.digest:
         yield _of_items(FATAL, items.digest, task.items_digest, "these are not the benchmark's items")
     if items.n_corrected:

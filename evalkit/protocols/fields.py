@@ -35,6 +35,8 @@ _TABLE: tuple[tuple[str, str, Severity, Severity | None], ...] = (
     ("metric", "metric", FATAL, FATAL),
     ("unit", "unit", FATAL, FATAL),
     ("items", "number of items", FATAL, MAJOR),
+    ("item_set", "set of items", MAJOR, None),
+    ("errata", "set of corrected golds", MAJOR, None),
     ("dataset", "dataset", MAJOR, None),
     ("revision", "dataset revision", MINOR, None),
     ("dataset_kwargs", "generator setting", MAJOR, None),
@@ -56,10 +58,10 @@ _TABLE: tuple[tuple[str, str, Severity, Severity | None], ...] = (
     ("k", "k", MINOR, MINOR),
 )
 FIELDS: tuple[Field, ...] = (
-    *(Field(name=name, words=words, differs=d, unstated=u) for name, words, d, u in _TABLE[:5]),
+    *(Field(name=name, words=words, differs=d, unstated=u) for name, words, d, u in _TABLE[:7]),
     Field(name="snapshot", words="snapshot of the model", differs=MAJOR, unstated=MINOR, same_model=True),
     Field(name="effort", words="reasoning effort", differs=MAJOR, unstated=MAJOR, same_model=True),
-    *(Field(name=name, words=words, differs=d, unstated=u) for name, words, d, u in _TABLE[5:]),
+    *(Field(name=name, words=words, differs=d, unstated=u) for name, words, d, u in _TABLE[7:]),
 )
 SENT = ("temperature", "top_p", "top_k", "max_tokens")
 """Settings that an endpoint fills in if they are not sent."""

@@ -233,6 +233,6 @@ def _verdict(found: BoardVerdict, columns: Sequence[Column]) -> VerdictLine:
 
 
 def _statement(said: Statement) -> str:
-    """`on par with o1 (iFlytek; page of 2025-01-15)`; quotation marks are the board's to set, where words are quoted."""
+    """`on par with o1 (iFlytek; page of 2025-01-15)`; quotation marks are the board's, where words are quoted."""
     where = [line(said.reported_by), line(said.source), *([line(said.date)] if said.date else [])]
     return f"{line(said.statement)} ({'; '.join(where)})"
