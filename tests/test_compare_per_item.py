@@ -93,6 +93,24 @@ def test_a_part_of_the_items_can_be_compared_informally(
     assert unpaired[0]["verdict"]["outcome"] == "not_comparable"
 
 
+def test_a_verdict_holds_however_the_undecided_samples_were(
+    cli: Cli, run: Callable[..., Path], publish: Callable[[list[dict[str, Any]]], None]
+) -> None:
+    """All right against half right and half undecided: ahead if those were wrong, not if they were right."""
+    ours = run("ours", lambda n: True, "--limit", 20)
+    names = ids(ours)
+    half = [{"id": name, "k": 1, "successes": int(i < 10)} for i, name in enumerate(names)]
+    publish(half)
+    (certain,) = cli("compare", ours, "--against", "our-model", "--json").json["comparisons"]
+    assert certain["verdict"]["outcome"] == "superior"
+    rows = [row | ({} if row["successes"] else {"undecided": 1}) for row in half]
+    Path("refs/items.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    (open_,) = cli("compare", ours, "--against", "our-model", "--json").json["comparisons"]
+    assert open_["verdict"]["difference"]["value"] == certain["verdict"]["difference"]["value"] == 0.5
+    assert open_["verdict"]["outcome"] == "inconclusive"
+    assert "10 undecided, counted as wrong and, for the other bound, as right" in " ".join(open_["verdict"]["notes"])
+
+
 def test_results_of_other_items_are_none(
     cli: Cli, run: Callable[..., Path], publish: Callable[[list[dict[str, Any]]], None]
 ) -> None:

@@ -42,7 +42,7 @@ def test_wheel_works_in_a_clean_venv_outside_the_checkout(tmp_path: Path) -> Non
     assert "valid" in run(evalkit, "tasks", "validate")
     references = run(evalkit, "references", "list", "--model", "o1")
     assert "79.2" in references and "AIME 2024" in references
-    assert "1314 items, mean 96.42 %" in run(evalkit, "references", "show", "gsm8k/o1-mini-zeroeval")
+    assert "1319 items, mean 96.06 %" in run(evalkit, "references", "show", "gsm8k/o1-mini-zeroeval")
     assert "GSM8K" in run(evalkit, "leaderboard", "--board", "reasoning")
 
 

@@ -163,13 +163,14 @@ def test_shipped_results_amount_to_what_is_said_of_them(ref: Reference) -> None:
     mean = round(100 * results.mean, 2)
     said = re.search(r"mean ([\d.]+) %", ref.per_item_note or "")
     assert said is not None and float(said[1]) == mean
-    left_out = re.search(r"(\d+) of (\d+) undecidable", ref.per_item_note or "")
-    if left_out:
-        assert int(left_out[2]) - int(left_out[1]) == len(results.ids)
+    undecided = re.search(r"(\d+) of (\d+) undecidable", ref.per_item_note or "")
+    assert int(results.undecided.sum()) == (int(undecided[1]) if undecided else 0)
+    assert undecided is None or int(undecided[2]) == len(results.ids)
     if ref.source.endswith("item by item") or "livecodebench" in ref.id:
         assert ref.value == mean, "the value is their mean"
     else:
-        assert abs(ref.value - mean) < 3, "graded again, undecidable answers left out"
+        best = mean + 100 * int(results.undecided.sum()) / len(results.ids)
+        assert mean - 2.3 < ref.value < best + 2.3, "graded again, by other rules"
     assert len(results.ids) <= (ref.n_items or ref.benchmark_items or 0)
 
 
@@ -189,4 +190,4 @@ def test_shipped_results_are_of_the_pinned_items(task: str, real_data: Path) -> 
     for ref in (r for r in WITH_RESULTS if r.task == task):
         results = references.per_item(ref)
         assert results is not None and set(results.ids) <= known, ref.id
-        assert len(results.ids) >= 0.9 * len(known), ref.id
+        assert len(results.ids) == len(known), ref.id

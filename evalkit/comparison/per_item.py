@@ -19,17 +19,19 @@ class Pairs:
 
     ours: Readings
     theirs: np.ndarray
-    """Shape (n_items, most samples of an item), 1 right, 0 wrong, NaN where an item has fewer samples."""
+    """Shape (n_items, most samples of an item), 1 right, 0 wrong or undecided, NaN where an item has fewer samples."""
+    theirs_at_best: np.ndarray
+    """The same with the undecided samples right."""
     clusters: Sequence[str | None] | None
     coverage: tuple[Mismatch, ...]
     notes: tuple[str, ...]
 
     def differences(self, alpha: float, kind: str) -> list[Difference]:
-        """Run minus reference: the headline, then the bounds of the samples without a score."""
-        sides = [self.ours.headline, self.ours.as_wrong]
+        """Run minus reference: the headline, then the bounds of the samples without a score, of either side."""
+        sides = [(self.ours.headline, self.theirs), (self.ours.as_wrong, self.theirs_at_best)]
         if not np.isnan(self.ours.excluded).all():
-            sides.append(self.ours.excluded)
-        return [paired(side, self.theirs, self.clusters, alpha=alpha, kind=kind) for side in sides]
+            sides.append((self.ours.excluded, self.theirs))
+        return [paired(a, b, self.clusters, alpha=alpha, kind=kind) for a, b in sides]
 
 
 def pairs_of(task: str, scores: TaskScores, reference: Reference) -> Pairs | None:
@@ -43,7 +45,9 @@ def pairs_of(task: str, scores: TaskScores, reference: Reference) -> Pairs | Non
     if not rows:
         return None
     ours = np.array([a for a, _ in rows])
-    theirs = _matrix(found.samples[[b for _, b in rows]], found.successes[[b for _, b in rows]])
+    at = [b for _, b in rows]
+    theirs = _matrix(found.samples[at], found.successes[at])
+    n_undecided = int(found.undecided[at].sum())
     sides = readings(scores.values[ours], scores.statuses[ours], task)
     if np.isnan(sides.headline).all():
         return None
@@ -51,9 +55,10 @@ def pairs_of(task: str, scores: TaskScores, reference: Reference) -> Pairs | Non
     return Pairs(
         ours=sides,
         theirs=theirs,
+        theirs_at_best=_matrix(found.samples[at], found.successes[at] + found.undecided[at]),
         clusters=clusters,
         coverage=_coverage(len(rows), int(asked.sum()), len(found.ids)),
-        notes=_notes(reference, theirs, len(rows)),
+        notes=_notes(reference, theirs, len(rows), n_undecided),
     )
 
 
@@ -71,10 +76,12 @@ def _coverage(n: int, n_ours: int, n_theirs: int) -> tuple[Mismatch, ...]:
     return (Mismatch(field="items", severity=Severity.MAJOR, ours=n_ours, theirs=n_theirs, note=note),)
 
 
-def _notes(reference: Reference, theirs: np.ndarray, n: int) -> tuple[str, ...]:
+def _notes(reference: Reference, theirs: np.ndarray, n: int, n_undecided: int) -> tuple[str, ...]:
     """How the results by item stand to the number that was published."""
     mean = 100 * float(np.nanmean(np.nanmean(theirs, axis=1)))
     paired_by = f"paired with the reference's results on {n} items"
+    if n_undecided:
+        paired_by += f" ({n_undecided} undecided, counted as wrong and, for the other bound, as right)"
     if abs(mean - reference.value) < 0.05:
         return (paired_by,)
     how = f" ({reference.per_item_note})" if reference.per_item_note else ""

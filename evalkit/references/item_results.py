@@ -1,13 +1,14 @@
 """Results item by item: JSON Lines, `{"id": ..., "k": ..., "successes": ...}` for each item.
 
-They make a comparison with a published number a paired one. Loading the registry never reads them. An item without a
-result that can be counted is left out of the file; how many were is for the record's `per_item_note`.
+They make a comparison with a published number a paired one. Loading the registry never reads them. Samples that nobody
+could grade are no successes and stand under a further key, `"undecided": n`: a verdict has to hold with all of them
+wrong, as published means mostly count them, and with all of them right.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 KEYS = ("id", "k", "successes")
+UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,10 +37,12 @@ class PerItem:
     """(n_items,) int, at least 1: k of the item."""
     successes: np.ndarray
     """(n_items,) int in [0, samples]."""
+    undecided: np.ndarray
+    """(n_items,) int in [0, samples - successes]: samples that nobody could grade."""
 
     @property
     def mean(self) -> float:
-        """Mean over items of successes / samples, a fraction."""
+        """Mean over items of successes / samples, a fraction; undecided samples count as wrong."""
         return float((self.successes / self.samples).mean())
 
     @property
@@ -55,13 +59,15 @@ def per_item(ref: Reference) -> PerItem | None:
     return _cached(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
-def item_results(rows: Sequence[tuple[str, int, int]]) -> PerItem:
-    """Results from (id, k, successes) that have been checked."""
+def item_results(rows: Sequence[tuple[str, int, int]], undecided: Mapping[str, int] | None = None) -> PerItem:
+    """Results from (id, k, successes) that have been checked; `undecided`: id -> samples that nobody could grade."""
     import numpy as np
 
-    table = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 2)
+    open_ = undecided or {}
+    table = np.array([(*row[1:], open_.get(row[0], 0)) for row in rows], dtype=np.int64).reshape(-1, 3)
     table.setflags(write=False)
-    return PerItem(ids=tuple(row[0] for row in rows), samples=table[:, 0], successes=table[:, 1])
+    names = tuple(row[0] for row in rows)
+    return PerItem(ids=names, samples=table[:, 0], successes=table[:, 1], undecided=table[:, 2])
 
 
 def read_results(path: Path) -> PerItem:
@@ -72,6 +78,7 @@ def read_results(path: Path) -> PerItem:
         raise TaskError(f"cannot be read: {fault.strerror}", file=str(path)) from None
     rows: list[tuple[str, int, int]] = []
     seen: dict[str, int] = {}
+    undecided: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -79,13 +86,18 @@ def read_results(path: Path) -> PerItem:
             row = decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as fault:
             raise TaskError(f"not valid JSON: {fault}", file=str(path), line=number) from None
+        open_ = row.pop(UNDECIDED, 0) if isinstance(row, dict) else 0
         item, k, successes = checked_row(row, path, number)
+        if not isinstance(open_, int) or isinstance(open_, bool) or not 0 <= open_ <= k - successes:
+            message = f"must be a whole number between 0 and {k - successes}, not {open_!r} (item {item!r})"
+            raise TaskError(message, file=str(path), line=number, field=UNDECIDED)
+        undecided[item] = open_
         if seen.setdefault(item, number) != number:
             raise TaskError(f"item {item!r} is on line {seen[item]} already", file=str(path), line=number, field="id")
         rows.append((item, k, successes))
     if not rows:
         raise TaskError("holds no results", file=str(path))
-    return item_results(rows)
+    return item_results(rows, undecided)
 
 
 def checked_row(row: Any, path: Path, line: int) -> tuple[str, int, int]:
@@ -110,9 +122,12 @@ def checked_row(row: Any, path: Path, line: int) -> tuple[str, int, int]:
 
 def results_text(results: PerItem) -> str:
     """The file that holds these results."""
-    rows = zip(results.ids, results.samples.tolist(), results.successes.tolist(), strict=True)
-    lines = (msgspec.json.encode(dict(zip(KEYS, row, strict=True))).decode() for row in rows)
-    return "".join(f"{line}\n" for line in lines)
+    columns = (results.samples, results.successes, results.undecided)
+    lines = []
+    for item, k, successes, open_ in zip(results.ids, *(column.tolist() for column in columns), strict=True):
+        row = dict(zip(KEYS, (item, k, successes), strict=True)) | ({UNDECIDED: open_} if open_ else {})
+        lines.append(msgspec.json.encode(row).decode() + "\n")
+    return "".join(lines)
 
 
 @functools.lru_cache(maxsize=256)
