@@ -22,7 +22,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -74,16 +74,21 @@ def column_key(column: BoardColumn) -> str:
     return f"{column.benchmark}{measures}{unit}" + (f"[{column.variant}]" if column.variant else "")
 
 
+def protocol_of(board: Board) -> NamedProtocol | None:
+    """The protocol that a board names, if it does."""
+    return named.find(board.protocol) if board.protocol else None
+
+
 def suite(board: Board, folders: Sequence[Path] = (), protocol: NamedProtocol | None = None) -> list[TaskSpec]:
     """The tasks of a board under its protocol (or the one given), with the margins, alphas and k that it declares.
 
     Raises `TaskError` if the protocol cannot be applied to one of them.
     """
-    protocol = protocol or (named.find(board.protocol) if board.protocol else None)
+    protocol = protocol or protocol_of(board)
+    known = catalog.scan(folders)
     found = []
     for entry in board.tasks:
-        task = catalog.find(entry.task, folders)
-        task = named.apply(protocol, task) if protocol else task
+        task = named.apply(protocol, catalog.pick(known, entry.task))
         given = {key: getattr(entry, key) for key in ("margin", "alpha", "samples") if getattr(entry, key) is not None}
         found.append(dataclasses.replace(task, **given))
     return found
@@ -91,13 +96,13 @@ def suite(board: Board, folders: Sequence[Path] = (), protocol: NamedProtocol | 
 
 def further_tasks(board: Board, refs: Sequence[Reference], folders: Sequence[Path] = ()) -> list[TaskSpec]:
     """Tasks that measure what a further column shows, under the board's protocol: a run may have them all the same."""
-    chosen = named.find(board.protocol) if board.protocol else None
+    chosen = protocol_of(board)
     own = {entry.task for entry in board.tasks}
     names = {ref.task for ref in refs if ref.task} - own
     plain = {column.benchmark for column in board.columns if column.measures == MEAN and column.variant is None}
     wanted = {ref.task for ref in refs if ref.task in names and references.stem(ref) in plain}
     found = [entry.task for entry in catalog.scan(folders) if entry.task and entry.task.name in wanted]
-    return [named.apply(chosen, task) if chosen else task for task in found]
+    return [named.apply(chosen, task) for task in found]
 
 
 def columns(board: Board, tasks: Mapping[str, TaskSpec], refs: Sequence[Reference]) -> list[Column]:
@@ -146,16 +151,15 @@ def _parse(doc: Document, name: str) -> Board:
         raise doc.error("tasks", "missing: a list of tasks (or of columns, for a board that nothing can be run for)")
     board = Board(
         name=name,
-        title=_text(doc, "title") or name,
+        title=doc.text("title") or name,
         tasks=tasks,
         columns=columns,
         references=_rows(doc, "references", BoardReference, "model"),
         against=_names(doc, "against"),
-        protocol=_text(doc, "protocol"),
-        order=_text(doc, "order") or GIVEN,
+        protocol=doc.text("protocol"),
+        order=doc.text("order") or GIVEN,
         statements=_rows(doc, "statements", Statement, None),
-        note=_text(doc, "note") or "",
-        file=str(doc.file),
+        note=doc.text("note") or "",
     )
     _check(doc, board)
     return board
@@ -163,6 +167,7 @@ def _parse(doc: Document, name: str) -> Board:
 
 def _check(doc: Document, board: Board) -> None:
     """Everything a board names exists, and nothing stands in it twice."""
+    known = catalog.scan()
     for i, task in enumerate(board.tasks):
         for key in ("margin", "alpha"):
             value, most = getattr(task, key), 1 if key == "margin" else 0.5
@@ -171,7 +176,7 @@ def _check(doc: Document, board: Board) -> None:
         if task.samples is not None and task.samples < 1:
             raise doc.error(f"tasks.{i}.samples", "must be at least 1")
         try:
-            catalog.find(task.task)
+            catalog.pick(known, task.task)
         except UnknownName as fault:
             hint = "; a benchmark without a task stands under `columns`"
             raise doc.error(f"tasks.{i}.task", f"{fault}{hint}") from None
@@ -186,11 +191,10 @@ def _check(doc: Document, board: Board) -> None:
         _check_model(doc, f"references.{i}", entry.model, refs)
     for i, model in enumerate(board.against):
         _check_model(doc, f"against.{i}", model, refs)
-    if board.protocol is not None:
-        try:
-            named.find(board.protocol)
-        except UnknownName as fault:
-            raise doc.error("protocol", str(fault)) from None
+    try:
+        protocol_of(board)
+    except UnknownName as fault:
+        raise doc.error("protocol", str(fault)) from None
     if board.order not in (GIVEN, *keys):
         raise doc.error("order", f"{board.order!r} is no column; given, {', '.join(keys)}")
 
@@ -231,13 +235,6 @@ def _rows(doc: Document, key: str, kind: type[T], short: str | None) -> tuple[T,
         except msgspec.ValidationError as fault:
             raise doc.error(f"{key}.{i}", str(fault)) from None
     return tuple(found)
-
-
-def _text(doc: Document, key: str) -> str | None:
-    value: Any = doc.data.get(key)
-    if value is not None and not isinstance(value, str):
-        raise doc.error(key, "must be text")
-    return value
 
 
 def _names(doc: Document, key: str) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ Digests are SHA-256 over canonical JSON: keys sorted, no spaces, so equal values
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from evalkit.errors import StoreError
+from evalkit.errors import StoreError, TaskError
 
 T = TypeVar("T")
 
@@ -53,6 +54,20 @@ def file_digest(path: Path) -> str:
     """`sha256:<hex>` of a file's bytes."""
     with path.open("rb") as handle:
         return "sha256:" + hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """(line number, value) of a JSON Lines file without its blank lines; raises `TaskError` with the line."""
+    try:
+        with path.open("rb") as handle:
+            for number, raw in enumerate(handle, start=1):
+                if raw.strip():
+                    try:
+                        yield number, decode(raw)
+                    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+                        raise TaskError(f"not valid JSON: {fault}", file=str(path), line=number) from None
+    except OSError as fault:
+        raise TaskError(f"cannot be read: {fault.strerror}", file=str(path)) from None
 
 
 def read_json(path: Path, kind: type[T]) -> T:

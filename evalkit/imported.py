@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from evalkit.codec import decode
+from evalkit.codec import json_lines
 from evalkit.errors import DatasetError, TaskError, UnknownName, UsageError
 from evalkit.references import PerItem, item_results, read_results
 from evalkit.scores import task_scores
@@ -157,20 +156,13 @@ class _Line:
 
 
 def _sample_lines(path: Path) -> Iterator[_Line]:
-    with path.open("rb") as handle:
-        for number, raw in enumerate(handle, start=1):
-            if not raw.strip():
-                continue
-            try:
-                fields = decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-                raise TaskError(f"not valid JSON: {fault}", file=str(path), line=number) from None
-            sound = isinstance(fields, dict) and isinstance(fields.get("doc"), dict)
-            if not sound or not isinstance(fields.get("doc_id"), int) or not isinstance(fields.get("filter"), str):
-                message = "is no line of lm-eval's sample log, which has doc, doc_id, filter and metrics"
-                raise TaskError(message, file=str(path), line=number)
-            kept = ("doc", "doc_id", "filter", "metrics", *fields.get("metrics", ()))
-            yield _Line(path=path, number=number, fields={key: fields[key] for key in kept if key in fields})
+    for number, fields in json_lines(path):
+        sound = isinstance(fields, dict) and isinstance(fields.get("doc"), dict)
+        if not sound or not isinstance(fields.get("doc_id"), int) or not isinstance(fields.get("filter"), str):
+            message = "is no line of lm-eval's sample log, which has doc, doc_id, filter and metrics"
+            raise TaskError(message, file=str(path), line=number)
+        kept = ("doc", "doc_id", "filter", "metrics", *fields.get("metrics", ()))
+        yield _Line(path=path, number=number, fields={key: fields[key] for key in kept if key in fields})
 
 
 def _one_filter(path: Path, lines: list[_Line], name: str | None) -> list[_Line]:
@@ -191,13 +183,5 @@ def _one_filter(path: Path, lines: list[_Line], name: str | None) -> list[_Line]
 
 
 def _is_lm_eval(path: Path) -> bool:
-    try:
-        with path.open("rb") as handle:
-            first = next((line for line in handle if line.strip()), b"")
-    except OSError as fault:
-        raise TaskError(f"cannot be read: {fault.strerror}", file=str(path)) from None
-    try:
-        row = decode(first)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return isinstance(row, dict) and "doc" in row
+    _, first = next(json_lines(path), (0, None))
+    return isinstance(first, dict) and "doc" in first

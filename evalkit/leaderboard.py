@@ -2,10 +2,10 @@
 
 Policy: every cell is held against the protocol of the board (or, if it names none, of each task), and says in which
 fields it differs or is silent. What else was published for a cell stays beside it. On ranks: every row with a mean
-accuracy is ranked, also where protocols differ: a rank speaks of sampling noise only, and exporters say so. A published
-score whose number of questions is unknown could be anything: it may have any rank, and no other row stands above or
-below it. A rank of a run holds with its samples without a score counted as wrong and with them left out, as a verdict
-does.
+accuracy is ranked unless it cannot be compared, also where protocols differ: a rank speaks of sampling noise only, and
+exporters say so. A published score whose number of questions is unknown could be anything: it may have any rank, and no
+other row stands above or below it. A rank of a run holds with its samples without a score counted as wrong and with
+them left out, as a verdict does.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from evalkit import boards, references
 from evalkit.boards import MEAN
 from evalkit.comparison import compare_store, reference_se, suite_claims, without_record
-from evalkit.protocols import Items, diff, item_mismatches, named, of_task, run_and_reference, split_variant
+from evalkit.protocols import Items, diff, item_mismatches, named, of_task, run_and_reference
 from evalkit.stats import ranks
 from evalkit.store import RunStore
-from evalkit.summary import TaskSummary, summarize
+from evalkit.summary import TaskSummary, items_of, summarize
 from evalkit.types import (
     BASELINE,
     CLAIM,
@@ -39,14 +39,11 @@ from evalkit.types import (
     Mismatch,
     OtherValue,
     Reference,
-    RunRecord,
     Severity,
     TaskSpec,
 )
 
 _ALPHA = 0.05
-_EFFORTS = (None, "medium", "high")
-"""The reasoning effort meant when a board names none, best first."""
 _VENDOR = ("vendor self-report", "vendor figure", "copied by", "listed by")
 _Readings = tuple[ranks.Contender, ranks.Contender, ranks.Contender]
 """A score under the three readings of the samples without a score: headline, counted as wrong, left out."""
@@ -73,8 +70,9 @@ def fill(board: Board, runs: Sequence[RunStore], refs: Sequence[Reference]) -> L
 
     Raises `UnknownName` for a task or reference model that the board names and nobody knows.
     """
-    suite = [task.name for task in boards.suite(board)]
-    tasks = {task.name: task for task in (*boards.suite(board), *boards.further_tasks(board, refs))}
+    own = boards.suite(board)
+    suite = [task.name for task in own]
+    tasks = {task.name: task for task in (*own, *boards.further_tasks(board, refs))}
     columns = boards.columns(board, tasks, refs)
     rows = [_published(entry, columns, tasks, suite, refs) for entry in board.references]
     rows += [_measured(store, columns, tasks, suite) for store in runs]
@@ -96,7 +94,7 @@ def fill(board: Board, runs: Sequence[RunStore], refs: Sequence[Reference]) -> L
             )
             for i, row in enumerate(rows)
         ),
-        protocol=named.label(named.find(board.protocol)) if board.protocol else None,
+        protocol=named.label(chosen) if (chosen := boards.protocol_of(board)) else None,
         verdicts=verdicts,
         claims=claims,
         statements=board.statements,
@@ -114,7 +112,9 @@ def _ranked(column: Sequence[_Entry | None]) -> list[Cell | None]:
     readings = [entry.readings for entry in column if entry is not None and entry.readings is not None]
     if len(readings) < 2:
         return [None if entry is None else entry.cell for entry in column]
-    found = [ranks.rank_intervals(contenders, _ALPHA) for contenders in zip(*readings, strict=True)]
+    # Published scores are the same under each reading: a column of nothing else is ranked once.
+    distinct = dict.fromkeys(zip(*readings, strict=True))
+    found = [ranks.rank_intervals(contenders, _ALPHA) for contenders in distinct]
     spans = iter([(min(best for best, _ in r), max(worst for _, worst in r)) for r in zip(*found, strict=True)])
     cells: list[Cell | None] = []
     for entry in column:
@@ -154,18 +154,14 @@ def _published(
 
 def _records(own: Sequence[Reference], column: Column, effort: str | None) -> list[Reference]:
     """What was published for a cell, the default first; of one reasoning effort."""
-    candidates = [
-        (ref, split_variant(ref.variant))
-        for ref in own
-        if references.stem(ref) == column.benchmark or (column.task is not None and ref.task == column.task)
-    ]
-    wanted = [
-        (ref, variant[1])
-        for ref, variant in candidates
-        if variant[0] == column.variant and ref.measures == column.measures and ref.unit == column.unit
-    ]
-    efforts = _EFFORTS if effort is None else (effort,)
-    for choice in efforts:
+    wanted = []
+    for ref in own:
+        of_column = references.stem(ref) == column.benchmark or (column.task is not None and ref.task == column.task)
+        variant, given = references.split_variant(ref.variant)
+        alike = (variant, ref.measures, ref.unit) == (column.variant, column.measures, column.unit)
+        if of_column and alike:
+            wanted.append((ref, given))
+    for choice in references.IMPLIED_EFFORTS if effort is None else (effort,):
         found = [ref for ref, given in wanted if given == choice]
         if found:
             return sorted(found, key=lambda ref: not ref.default)
@@ -173,13 +169,13 @@ def _records(own: Sequence[Reference], column: Column, effort: str | None) -> li
 
 
 def _published_entry(ref: Reference, others: Sequence[Reference], task: TaskSpec | None) -> _Entry:
-    n_items = ref.n_items or ref.benchmark_items
+    n_items = ref.size
     is_mean = ref.measures == MEAN
     se = reference_se(ref) if is_mean else None
     fields: tuple[str, ...] = ()
     fatal: tuple[str, ...] = ()
     if task is not None and not ref.exact:
-        fields, fatal = _standing(run_and_reference(task, _whole(task), ref))
+        fields, fatal = _standing(run_and_reference(task, Items.of_benchmark(task), ref))
     k_open = () if ref.exact or ref.samples is not None else (f"k {ref.samples_note or 'not stated'}",)
     cell = Cell(
         value=ref.value,
@@ -205,12 +201,6 @@ def _published_entry(ref: Reference, others: Sequence[Reference], task: TaskSpec
     trials = None if n_items is None else n_items * (ref.samples or 1)
     contender = ranks.exact(ref.value / 100) if ref.exact else ranks.published(ref.value / 100, trials)
     return _Entry(cell=cell, readings=(contender, contender, contender))
-
-
-def _whole(task: TaskSpec) -> Items:
-    """All items of a benchmark, as its task file pins them, with the golds as published."""
-    n = task.n_items or 0
-    return Items(digest=task.items_digest or "", n_stored=n, n_asked=n, n_corrected=0)
 
 
 def _standing(mismatches: Sequence[Mismatch]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -276,7 +266,7 @@ def _measured_entry(store: RunStore, found: TaskSummary, spec: TaskSpec, yardsti
         date=record.created[:10],
         source=f"run {record.id}",
         run=record.id,
-        version=_served(record),
+        version=record.spec.model.name,
         informal=informal,
         not_comparable=fatal,
         samples_owed=0 if found.rounds else found.samples_owed,
@@ -290,20 +280,9 @@ def _measured_entry(store: RunStore, found: TaskSummary, spec: TaskSpec, yardsti
 
 def _against_board(store: RunStore, found: TaskSummary, spec: TaskSpec, yardstick: TaskSpec) -> list[Mismatch]:
     """Where a run departs from what the board declares for a task."""
-    items = Items(
-        digest=store.record.items_digests[spec.name],
-        n_stored=store.n_items(spec.name),
-        n_asked=found.n_items_asked,
-        n_corrected=found.totals.n_corrected_items,
-    )
-    own = list(item_mismatches(spec, items))
+    own = list(item_mismatches(spec, items_of(store, found)))
     settings = diff(of_task(spec, model=store.record.spec.model), of_task(yardstick, model=store.record.spec.model))
     return [*(m for m in settings if m.field != "items"), *own]
-
-
-def _served(record: RunRecord) -> str:
-    """What was asked for; served ids are listed in the run's report."""
-    return record.spec.model.name
 
 
 def _readings(headline: Estimate, as_wrong: Estimate, excluded: Estimate | None) -> _Readings:

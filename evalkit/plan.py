@@ -249,8 +249,7 @@ def _against(
     if task.n_items is None:
         why = "the task does not say how many items it has: give --items N"
         return ReferencePlan(model=model, reference=reference, not_comparable=why, informal=())
-    n_corrected = len(task.errata.items) if task.errata else 0
-    items = Items(digest=task.items_digest or "", n_stored=task.n_items, n_asked=task.n_items, n_corrected=n_corrected)
+    items = Items.of_benchmark(task, n_corrected=len(task.errata.items) if task.errata else 0)
     mismatches = list(run_and_reference(task, items, reference))
     fatal = [m.note for m in mismatches if m.severity is Severity.FATAL]
     informal = tuple(m.field for m in mismatches if m.severity is Severity.MAJOR)
@@ -262,7 +261,7 @@ def _against(
         alpha=task.alpha,
         power=wanted,
         share=share,
-        reference_items=reference.n_items or reference.benchmark_items,
+        reference_items=reference.size,
         reference_samples=reference.samples,
         exact=reference.exact,
     )
@@ -326,7 +325,7 @@ def _why_not(task: TaskSpec, plan: ReferencePlan, reach: Reach, bound: Reach, wa
     reference = plan.reference
     if reference is None or plan.reference_arm is None:
         return "not reachable"
-    n = reference.n_items or reference.benchmark_items or task.n_items
+    n = reference.size or task.n_items
     k = "k not stated" if reference.samples is None else f"k {reference.samples}"
     never = plan.reference_arm >= task.margin
     how = "shown by no run, whatever its score" if never else f"not reachable with power {100 * wanted:g} %"

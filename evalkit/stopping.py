@@ -138,7 +138,7 @@ def published(reference: Reference) -> Published:
     """The record as statistics see it."""
     return Published(
         value=reference.value / 100,
-        n_items=reference.n_items or reference.benchmark_items,
+        n_items=reference.size,
         samples=reference.samples,
         exact=reference.exact,
     )
@@ -146,13 +146,7 @@ def published(reference: Reference) -> Published:
 
 def all_items(record: RunRecord) -> Mapping[str, Items]:
     """Task -> the items of a run once each of them has a sample."""
-    digests, counts = record.items_digests, record.n_items
-    return {
-        task.name: Items(
-            digest=digests[task.name], n_stored=counts[task.name], n_asked=counts[task.name], n_corrected=0
-        )
-        for task in record.spec.tasks
-    }
+    return {task.name: Items.of_record(record, task.name) for task in record.spec.tasks}
 
 
 def require_decidable(spec: RunSpec, refs: Sequence[Reference], items: Mapping[str, Items] | None = None) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from evalkit import agreement, audit
 from evalkit.errors import UsageError
+from evalkit.protocols import Items
 from evalkit.scores import TaskScores, first_rounds, one_sample_each, task_scores
 from evalkit.stats import STATUSES, sequential_estimate, task_estimate
 from evalkit.stopping import UntilDecided
@@ -153,4 +154,14 @@ def _task_summary(
         audit=tuple(found),
         opinions=opinions,
         rounds=rounds,
+    )
+
+
+def items_of(store: RunStore, task: TaskSummary) -> Items:
+    """Which items of a task a run has, as a comparison of protocols sees them."""
+    return Items(
+        digest=store.record.items_digests[task.task],
+        n_stored=store.n_items(task.task),
+        n_asked=task.n_items_asked,
+        n_corrected=task.totals.n_corrected_items,
     )

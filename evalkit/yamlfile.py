@@ -35,6 +35,13 @@ class Document:
             path = path.rpartition(".")[0]
         return TaskError(message, file=self.file, line=self.lines.get(path), field=field)
 
+    def text(self, key: str) -> str | None:
+        """The text under a key of the top level, None if there is none; raises `TaskError` for anything else."""
+        value = self.data.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self.error(key, "must be text")
+        return value
+
     def check_keys(self, mapping: dict[str, Any], allowed: set[str], prefix: str = "") -> None:
         """Refuse keys that are not allowed, naming the nearest that is."""
         for key in mapping:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from evalkit.protocols import named
 from evalkit.references import load_references, resolve_model
 from evalkit.store import require_readable
 from evalkit.tasks import catalog
-from evalkit.types import ModelSpec, NamedProtocol, RunRecord, RunSpec, TaskSpec
+from evalkit.types import Board, ModelSpec, NamedProtocol, RunRecord, RunSpec, TaskSpec
 
 MOST_ROUNDS = 64
 NOT_ASKED_AGAIN = frozenset(
@@ -38,7 +38,10 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
     """The run that the options ask for; raises `UnknownName`, `UsageError` or `TaskError`."""
     if len(names) == 1 and names[0].endswith(".json"):
         return _repeated(Path(names[0]), options)
-    tasks = _tasks(names, options)
+    board = boards.find(options["suite"]) if options["suite"] else None
+    protocol = boards.protocol_of(board) if board else None
+    protocol = named.find(options["protocol"]) if options["protocol"] else protocol
+    tasks = _tasks(names, board, protocol, options["task_folders"])
     if not options["model"]:
         raise UsageError("which model? Give --model KIND:NAME, for example --model openai:deepseek-r1 --base-url URL")
     overrides = Overrides(
@@ -52,12 +55,10 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
         extra=dict(_pair(text) for text in options["extra"]),
         omit=frozenset(options["omit"]),
     )
-    references = reference_models(options["against"])
-    if options["suite"]:
-        references = references or boards.find(options["suite"]).rivals
+    references = reference_models(options["against"]) or (board.rivals if board else ())
     if options["errata"] != "off":
         tasks = [errata.corrected(task) for task in tasks]
-    model, protocol = _model(options), _protocol(options)
+    model = _model(options)
     tasks = [overrides.apply(task) for task in tasks]
     require_accepted(tasks, model, refused(model, profile_of(options)), protocol)
     return RunSpec(
@@ -70,12 +71,6 @@ def build_spec(names: tuple[str, ...], options: dict[str, Any]) -> RunSpec:
         references=references,
         until_decided=options["until_decided"],
     )
-
-
-def _protocol(options: dict[str, Any]) -> NamedProtocol | None:
-    """The protocol that the run follows: the one given, else that of the suite."""
-    name = options["protocol"] or (boards.find(options["suite"]).protocol if options["suite"] else None)
-    return named.find(name) if name else None
 
 
 def _samples(options: dict[str, Any]) -> int | None:
@@ -127,14 +122,13 @@ def reference_models(against: str | None) -> tuple[str, ...]:
     return tuple(resolve_model(load_references(), name) for name in split_names(against))
 
 
-def _tasks(names: tuple[str, ...], options: dict[str, Any]) -> list[TaskSpec]:
-    folders = options["task_folders"]
-    chosen = named.find(options["protocol"]) if options["protocol"] else None
-    found = [catalog.find(name, folders) for name in names]
-    found = [named.apply(chosen, task) for task in found] if chosen else found
-    if options["suite"]:
-        board = boards.find(options["suite"])
-        found = [task for task in boards.suite(board, folders, chosen) if not names or task.name in names]
+def _tasks(
+    names: tuple[str, ...], board: Board | None, protocol: NamedProtocol | None, folders: Sequence[Path]
+) -> list[TaskSpec]:
+    """The tasks named, or those of the suite, under the protocol."""
+    found = [named.apply(protocol, catalog.find(name, folders)) for name in names]
+    if board is not None:
+        found = [task for task in boards.suite(board, folders, protocol) if not names or task.name in names]
     if not found:
         raise UsageError("which task? Name one (see: evalkit tasks list), or give --suite")
     return found

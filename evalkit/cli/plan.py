@@ -114,8 +114,7 @@ def _tasks(names: Sequence[str], options: Mapping[str, Any]) -> tuple[list[TaskS
         tasks = boards.suite(board, folders, chosen)
         suggested = list(board.rivals)
     else:
-        tasks, suggested = [_task(name, folders) for name in names], []
-        tasks = [named.apply(chosen, task) for task in tasks] if chosen else tasks
+        tasks, suggested = [named.apply(chosen, _task(name, folders)) for name in names], []
     doubled = {t.name for t in tasks if sum(t.name == other.name for other in tasks) > 1}
     if doubled:
         raise UsageError(f"a task is named twice: {', '.join(sorted(doubled))}")
@@ -181,7 +180,7 @@ def _reach_table(rows: Sequence[tuple[TaskPlan, ReferencePlan]]) -> Table:
             continue
         a, b = r.reach, r.bound
         q, k = r.reference.value, r.reference.samples
-        n = (r.reference.n_items or r.reference.benchmark_items or task.n_items or 1) * (k or 1)
+        n = (r.reference.size or task.n_items or 1) * (k or 1)
         se = "" if r.reference.exact else f" ± {(q * (100 - q) / n) ** 0.5:.1f}"
         table.add_row(
             escape(task.task),

@@ -61,7 +61,7 @@ def load_profile(path: Path) -> Profile:
         raise doc.error("base_urls", "must be a list of addresses")
     if urls:
         endpoint["base_urls"] = tuple(url.rstrip("/") for url in urls)
-    if (variable := _text(doc, doc.data, "api_key_env")) is not None:
+    if (variable := doc.text("api_key_env")) is not None:
         endpoint["api_key_env"] = variable
     for key, value in _mapping(doc, "limits", _LIMITS).items():
         endpoint[key] = None if value == "auto" else _whole(doc, f"limits.{key}", value)
@@ -74,7 +74,7 @@ def load_profile(path: Path) -> Profile:
         endpoint["backoff_s"] = _number(doc, "retries.backoff", retries["backoff"], above_zero=True)
     if "prices" in doc.data:
         endpoint["prices"] = _prices(doc)
-    limit = _text(doc, doc.data, "limit_parameter")
+    limit = doc.text("limit_parameter")
     return Profile(fields=endpoint, limit_parameter=limit, refuses=_refuses(doc))
 
 
@@ -118,13 +118,6 @@ def _mapping(doc: Document, key: str, allowed: tuple[str, ...]) -> dict[str, Any
     if not isinstance(value, dict):
         raise doc.error(key, "must be a mapping")
     doc.check_keys(value, set(allowed), f"{key}.")
-    return value
-
-
-def _text(doc: Document, data: dict[str, Any], key: str) -> str | None:
-    value = data.get(key)
-    if value is not None and not isinstance(value, str):
-        raise doc.error(key, "must be text")
     return value
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit import references
+from evalkit.references import PerItem
 from evalkit.scores import TaskScores
 from evalkit.stats import Readings, paired, readings
 from evalkit.types import Difference, Mismatch, Reference, Severity
@@ -34,11 +34,8 @@ class Pairs:
         return [paired(a, b, self.clusters, alpha=alpha, kind=kind) for a, b in sides]
 
 
-def pairs_of(task: str, scores: TaskScores, reference: Reference) -> Pairs | None:
-    """None if the reference has no results by item, or of none of these items; `TaskError` if broken."""
-    found = references.per_item(reference)
-    if found is None:
-        return None
+def pairs_of(task: str, scores: TaskScores, reference: Reference, found: PerItem) -> Pairs | None:
+    """A run's scores beside the results `found` of a reference; None if they are of none of its items."""
     place = {name: row for row, name in enumerate(found.ids)}
     asked: np.ndarray = np.any(scores.statuses >= 0, axis=1)
     rows = [(row, place[name]) for row, name in enumerate(scores.item_ids) if name in place and asked[row]]

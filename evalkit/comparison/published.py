@@ -129,7 +129,7 @@ def _compare(
     (first, a), (second, b) = ours, theirs
     stem, variant = cell
     mismatches = diff(of_reference(a), of_reference(b))
-    sizes = [r.n_items or r.benchmark_items for r in (a, b)]
+    sizes = [r.size for r in (a, b)]
     if None not in sizes and sizes[0] != sizes[1]:
         result = not_comparable(f"of {sizes[0]} and of {sizes[1]} items", margin=margin, alpha=alpha)
     elif sizes == [None, None] and not (a.exact and b.exact):

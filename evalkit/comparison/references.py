@@ -7,17 +7,18 @@ were published item by item, both sides are paired, and the verdict speaks of qu
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 from evalkit import references
 from evalkit.comparison.per_item import Pairs, pairs_of
 from evalkit.comparison.results import Comparison, Declared
-from evalkit.protocols import Items, run_and_reference
-from evalkit.scores import first_rounds, task_scores
+from evalkit.protocols import run_and_reference
+from evalkit.scores import TaskScores, first_rounds, task_scores
 from evalkit.stats import BETTING, against_reference, not_comparable, verdict
 from evalkit.stopping import UntilDecided, published
 from evalkit.store import RunStore
-from evalkit.summary import TaskSummary, summarize
+from evalkit.summary import TaskSummary, items_of, summarize
 from evalkit.types import Difference, Mismatch, Reference, Rounds, Severity, TaskSpec, Verdict
 
 _LOOKED = (
@@ -59,12 +60,8 @@ class _Measured:
         self._registry = registry
         self._declared = declared
         self._model = store.record.spec.model
-        self._items = Items(
-            digest=store.record.items_digests[task.name],
-            n_stored=store.n_items(task.name),
-            n_asked=summary.n_items_asked,
-            n_corrected=summary.totals.n_corrected_items,
-        )
+        self._known_as = references.known_model(refs, self._model.name)
+        self._items = items_of(store, summary)
 
     def against(self, model: str) -> Comparison:
         """With the default record of one reference model."""
@@ -75,8 +72,7 @@ class _Measured:
         if reference is not None:
             rounds = self._looked_at("benchmark")
             asked = dataclasses.replace(task, samples=rounds.counted) if rounds else task
-            known_as = references.known_model(self._refs, self._model.name)
-            mismatches = run_and_reference(asked, self._items, reference, model=self._model, known_as=known_as)
+            mismatches = run_and_reference(asked, self._items, reference, model=self._model, known_as=self._known_as)
         if estimate is None:
             result = not_comparable("the run has no sample that can be counted", margin=margin, alpha=alpha)
         elif reference is None:
@@ -148,7 +144,20 @@ class _Measured:
         """The items that both sides have results of; a run that chose what to ask is not paired."""
         if self._store.record.spec.until_decided or self._declared.kind == "benchmark":
             return None
-        return pairs_of(self._task.name, task_scores(self._store, self._task), reference)
+        found = references.per_item(reference)
+        return None if found is None else pairs_of(self._task.name, self._scores, reference, found)
+
+    @functools.cached_property
+    def _scores(self) -> TaskScores:
+        """Read once for all references, and only if one of them needs them."""
+        return task_scores(self._store, self._task)
+
+    @functools.cached_property
+    def _looks(self) -> Callable[[Reference, float, float], Sequence[Difference]]:
+        """What was known after each round; its allocation is made once for all references."""
+        rounds = self._summary.rounds
+        scores = first_rounds(self._scores, rounds.counted) if rounds else self._scores
+        return UntilDecided(self._store).differ(self._task, scores)
 
     def _differ(
         self, reference: Reference, kind: str, margin: float, pairs: Pairs | None
@@ -156,10 +165,8 @@ class _Measured:
         """Level -> run minus reference: the headline, then its bounds."""
         if pairs is not None:
             return lambda level: pairs.differences(level, kind)
-        if rounds := self._looked_at(kind):
-            scores = first_rounds(task_scores(self._store, self._task), rounds.counted)
-            looks = UntilDecided(self._store).differ(self._task, scores)
-            return lambda level: looks(reference, margin, level)
+        if self._looked_at(kind):
+            return lambda level: self._looks(reference, margin, level)
         return lambda level: self._unpaired(reference, kind, level)
 
     def _unpaired(self, reference: Reference, kind: str, alpha: float) -> list[Difference]:
@@ -186,7 +193,7 @@ def reference_se(reference: Reference | None) -> float | None:
         return None
     if reference.exact:
         return 0.0
-    n = reference.n_items or reference.benchmark_items
+    n = reference.size
     if n is None:
         return None
     q = reference.value / 100

@@ -7,7 +7,7 @@ is reported. Not stated is unknown, never equal.
 
 from evalkit.protocols.diff import diff, item_mismatches, of_run, run_and_reference, run_and_run
 from evalkit.protocols.fields import DEFAULT, FIELDS, SENT
-from evalkit.protocols.sides import NAMED, Items, Side, of_named, of_reference, of_task, snapshot_of, split_variant
+from evalkit.protocols.sides import NAMED, Items, Side, of_named, of_reference, of_task, snapshot_of
 
 __all__ = [
     "DEFAULT",
@@ -25,5 +25,4 @@ __all__ = [
     "run_and_reference",
     "run_and_run",
     "snapshot_of",
-    "split_variant",
 ]

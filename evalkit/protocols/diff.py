@@ -168,8 +168,7 @@ def of_run(record: RunRecord, refs: Sequence[Reference]) -> dict[str, Side]:
     known_as = references.known_model(refs, model.name)
     found: dict[str, Side] = {}
     for task in record.spec.tasks:
-        n = record.n_items[task.name]
-        items = Items(digest=record.items_digests[task.name], n_stored=n, n_asked=n, n_corrected=0)
+        items = Items.of_record(record, task.name)
         side = of_task(task, items=items, model=model, known_as=known_as)
         own = {"item_set": items.digest, "errata": task.errata.digest if task.errata else "golds as published"}
         found[task.name] = replace(side, values={**side.values, **own})

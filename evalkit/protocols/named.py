@@ -63,8 +63,13 @@ def label(named: NamedProtocol) -> str:
     return f"{named.name}@{digest(settings)[7:19]}"
 
 
-def apply(named: NamedProtocol, task: TaskSpec) -> TaskSpec:
-    """The task under the protocol; raises `TaskError` if it cannot be: examples that the task does not have."""
+def apply(named: NamedProtocol | None, task: TaskSpec) -> TaskSpec:
+    """The task under the protocol, or as it is without one.
+
+    Raises `TaskError` if it cannot be applied: examples that the task does not have.
+    """
+    if named is None:
+        return task
     given = {key: getattr(named, key) for key in SENT if getattr(named, key) is not None}
     left = {key: getattr(task.sampling, key) for key in named.not_sent if getattr(task.sampling, key) is not None}
     changed: dict[str, Any] = {**given, **dict.fromkeys(named.not_sent), "omitted": {**task.sampling.omitted, **left}}
@@ -137,11 +142,11 @@ def _parse(doc: Document, name: str) -> NamedProtocol:
         name=name,
         title=doc.data["title"],
         source=doc.data["source"],
-        note=_text(doc, "note") or "",
-        date=_text(doc, "date"),
+        note=doc.text("note") or "",
+        date=doc.text("date"),
         **{key: sampling.get(key) for key in SENT},
         not_sent=tuple(not_sent),
-        system_prompt=_text(doc, "system_prompt"),
+        system_prompt=doc.text("system_prompt"),
         shots=_whole(doc, "shots", doc.data["shots"], least=0) if "shots" in doc.data else None,
         prompts=prompts,
         samples=_samples(doc),
@@ -186,10 +191,3 @@ def _words(doc: Document, key: str) -> dict[str, str]:
         if not isinstance(value, str):
             raise doc.error(f"{key}.{name}", "must be text")
     return found
-
-
-def _text(doc: Document, key: str) -> str | None:
-    value = doc.data.get(key)
-    if value is not None and not isinstance(value, str):
-        raise doc.error(key, "must be text")
-    return value

@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from evalkit import references
 from evalkit.codec import builtins, digest
 from evalkit.protocols.fields import DEFAULT, SENT
 from evalkit.tasks.protocol import prompt_digest, protocol, template_digest
-from evalkit.types import Json, ModelSpec, NamedProtocol, Reference, TaskSpec
+from evalkit.types import Json, ModelSpec, NamedProtocol, Reference, RunRecord, TaskSpec
 
 RUN, REFERENCE, NAMED = "run", "reference", "protocol"
 MEAN = "mean accuracy"
-_EFFORTS = ("low", "medium", "high")
 _MEASURES = {"mean_accuracy": MEAN, "majority": "majority vote", "pass_at_k": "pass@k"}
 _DATE = re.compile(r"(?:(20\d\d)[-.]?)?(?<!\d)(0[1-9]|1[0-2])[-.]?([0-2]\d|3[01])(?!\d)")
 
@@ -27,6 +27,18 @@ class Items:
     n_asked: int
     n_corrected: int
     """Those that were graded against a corrected gold."""
+
+    @classmethod
+    def of_benchmark(cls, task: TaskSpec, n_corrected: int = 0) -> Items:
+        """All items of a benchmark, as its task file pins them."""
+        n = task.n_items or 0
+        return cls(digest=task.items_digest or "", n_stored=n, n_asked=n, n_corrected=n_corrected)
+
+    @classmethod
+    def of_record(cls, record: RunRecord, task: str) -> Items:
+        """The items of a run once each of them has a sample."""
+        n = record.n_items[task]
+        return cls(digest=record.items_digests[task], n_stored=n, n_asked=n, n_corrected=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +120,7 @@ def of_task(
 
 def of_reference(reference: Reference) -> Side:
     """A published number: only what its record states."""
-    variant, effort = split_variant(reference.variant)
+    variant, effort = references.split_variant(reference.variant)
     values: dict[str, Json] = {
         "benchmark": reference.task or reference.id.partition("/")[0],
         "variant": variant,
@@ -116,7 +128,7 @@ def of_reference(reference: Reference) -> Side:
         "unit": reference.unit,
     }
     stated: dict[str, Json] = {
-        "items": reference.n_items or reference.benchmark_items,
+        "items": reference.size,
         "prompt": reference.prompt_digest,
         "system_prompt": reference.system_prompt,
         "shots": reference.shots,
@@ -149,13 +161,6 @@ def of_named(named: NamedProtocol) -> Side:
     values |= dict.fromkeys(named.not_sent, DEFAULT)
     words = {"system_prompt": named.system_prompt or "none"} if named.system_prompt is not None else {}
     return Side(kind=NAMED, values=values, words=words)
-
-
-def split_variant(variant: str | None) -> tuple[str, str | None]:
-    """(`2024-08..2025-01`, `high`): what part of a benchmark a number is of, and the reasoning effort."""
-    parts = [part.strip() for part in (variant or "").split(",") if part.strip()]
-    effort = next((part for part in parts if part in _EFFORTS), None)
-    return ", ".join(part for part in parts if part != effort), effort
 
 
 def snapshot_of(name: str) -> str | None:

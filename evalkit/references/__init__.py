@@ -40,6 +40,7 @@ from evalkit.references.folders import (
 )
 from evalkit.references.item_results import PerItem, item_results, per_item, read_results, results_text
 from evalkit.references.lookup import (
+    IMPLIED_EFFORTS,
     IMPLIED_VARIANTS,
     declared,
     default,
@@ -47,12 +48,14 @@ from evalkit.references.lookup import (
     known_model,
     models,
     resolve_model,
+    split_variant,
     stem,
 )
 
 __all__ = [
     "FIELDS",
     "FOLDERS_VARIABLE",
+    "IMPLIED_EFFORTS",
     "IMPLIED_VARIANTS",
     "MEASURES",
     "SETTINGS",
@@ -83,5 +86,6 @@ __all__ = [
     "results_text",
     "rows_of_file",
     "shipped",
+    "split_variant",
     "stem",
 ]

@@ -154,7 +154,7 @@ def _checked(registry: Registry, file: Path) -> Checked:
         except TaskError as problem:
             problems.append(problem)
             continue
-        most = ref.n_items or ref.benchmark_items
+        most = ref.size
         if results is not None and most is not None and len(results.ids) > most:
             path = f"records.{places[ref.id.partition('/')[2]]}.per_item"
             problems.append(doc.error(path, f"holds {len(results.ids)} items, the record has {most}"))

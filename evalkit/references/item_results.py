@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from evalkit import resources
-from evalkit.codec import decode
+from evalkit.codec import json_lines
 from evalkit.errors import TaskError
 from evalkit.types import Reference
 
@@ -72,20 +72,10 @@ def item_results(rows: Sequence[tuple[str, int, int]], undecided: Mapping[str, i
 
 def read_results(path: Path) -> PerItem:
     """Read and check one file; raises `TaskError` with the line of the first fault."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as fault:
-        raise TaskError(f"cannot be read: {fault.strerror}", file=str(path)) from None
     rows: list[tuple[str, int, int]] = []
     seen: dict[str, int] = {}
     undecided: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-            raise TaskError(f"not valid JSON: {fault}", file=str(path), line=number) from None
+    for number, row in json_lines(path):
         open_ = row.pop(UNDECIDED, 0) if isinstance(row, dict) else 0
         item, k, successes = checked_row(row, path, number)
         if not isinstance(open_, int) or isinstance(open_, bool) or not 0 <= open_ <= k - successes:

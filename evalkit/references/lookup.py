@@ -10,9 +10,12 @@ from evalkit.errors import UnknownName
 from evalkit.references.fields import MEASURES
 from evalkit.types import Reference
 
-IMPLIED_VARIANTS = (None, "medium", "high", "2024-08..2025-01")
-"""The variant meant when nobody names one, best first: none at all; a vendor's default reasoning effort, else
-the high one; the LiveCodeBench window of the R1 paper. Any other variant has to be asked for."""
+EFFORTS = ("low", "medium", "high")
+IMPLIED_EFFORTS = (None, "medium", "high")
+"""The reasoning effort meant when nobody names one, best first: none at all; a vendor's default, else the high one."""
+IMPLIED_VARIANTS = (*IMPLIED_EFFORTS, "2024-08..2025-01")
+"""The variant meant when nobody names one, best first: an effort as above; the LiveCodeBench window of the R1 paper.
+Any other variant has to be asked for."""
 
 _SPELLINGS = {
     "r1": "deepseek-r1",
@@ -63,6 +66,13 @@ def default(
         if ref.default and ref.measures == measures and implied:
             return ref
     return None
+
+
+def split_variant(variant: str | None) -> tuple[str, str | None]:
+    """(`2024-08..2025-01`, `high`): what part of a benchmark a number is of, and the reasoning effort."""
+    parts = [part.strip() for part in (variant or "").split(",") if part.strip()]
+    effort = next((part for part in parts if part in EFFORTS), None)
+    return ", ".join(part for part in parts if part != effort), effort
 
 
 def declared(refs: Iterable[Reference], recorded: Iterable[Reference]) -> list[Reference]:

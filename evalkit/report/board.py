@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from evalkit.report.boardtext import (
     AVERAGE,
+    AVERAGE_COLUMN,
     INFORMAL,
     NONE,
     NOT_COMPARABLE,
@@ -24,6 +25,7 @@ from evalkit.report.boardtext import (
     VerdictLine,
     line,
     number,
+    yardstick,
 )
 from evalkit.report.legend import cells_of, empty_columns, legend, remarks
 from evalkit.types import (
@@ -94,11 +96,10 @@ def _sections(table: Leaderboard, register: _Register) -> Iterable[Section]:
     groups = [(line(name), [c for c in table.columns if c.group == name and c.key not in empty]) for name in names]
     groups = [(name, columns) for name, columns in groups if columns]
     if any(row.average for row in table.rows):
-        average = Column(key=AVERAGE, title=AVERAGE, task=None, benchmark=AVERAGE)
         if len(groups) == 1:
-            groups[0][1].append(average)
+            groups[0][1].append(AVERAGE_COLUMN)
         else:
-            groups.append(("All tasks", [average]))
+            groups.append(("All tasks", [AVERAGE_COLUMN]))
     for name, columns in groups:
         rows = [
             (row, [row.average if c.key == AVERAGE else row.cells.get(c.key) for c in columns]) for row in table.rows
@@ -185,8 +186,7 @@ def _notes(cell: Cell, column: Column, table: Leaderboard, register: _Register) 
         other = [line(f) for f in cell.informal if not f.endswith(_NOT_STATED)]
         parts = [f"differs in {', '.join(other)}"] if other else []
         parts += [f"not stated: {', '.join(silent)}"] if silent else []
-        whose = line(table.protocol).partition(" (")[0] if table.protocol else "the protocol of the task"
-        yield register.note(INFORMAL, f"held against {whose}: {'; '.join(parts)}")
+        yield register.note(INFORMAL, f"held against {yardstick(table)}: {'; '.join(parts)}")
     if cell.not_comparable:
         yield register.note(NOT_COMPARABLE, "; ".join(line(reason) for reason in cell.not_comparable))
     if cell.others:

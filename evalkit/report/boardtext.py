@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evalkit.report.format import plain
-from evalkit.types import BoardVerdict, Cell, Column
+from evalkit.types import BoardVerdict, Cell, Column, Leaderboard
 
 AVERAGE = "average"
-"""Key and title of the column of averages."""
+AVERAGE_COLUMN = Column(key=AVERAGE, title=AVERAGE, task=None, benchmark=AVERAGE)
+"""Stands for the mean over all tasks of the board."""
 NONE = "–"
 INFORMAL = "†"
 NOT_COMPARABLE = "‡"
@@ -111,6 +112,11 @@ class BoardText:
     notes: tuple[Note, ...]
     sources: tuple[str, ...]
     """In the order of their numbers, from 1."""
+
+
+def yardstick(table: Leaderboard) -> str:
+    """What the cells are held against, in words."""
+    return line(table.protocol).partition(" (")[0] if table.protocol else "the protocol of the task"
 
 
 def line(text: str) -> str:

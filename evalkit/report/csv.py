@@ -11,8 +11,7 @@ import io
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from evalkit.report.boardtext import AVERAGE as AVERAGE_KEY
-from evalkit.report.boardtext import line, number
+from evalkit.report.boardtext import AVERAGE_COLUMN, line, number
 from evalkit.types import Cell, Column, Leaderboard, OtherValue
 
 COLUMNS = (
@@ -25,8 +24,6 @@ VERDICT_COLUMNS = (
     "model", "run", "column", "title", "reference", "outcome", "informal", "difference_points", "low_points",
     "high_points", "margin_points", "sentence",
 )  # fmt: skip
-AVERAGE = Column(key=AVERAGE_KEY, title=AVERAGE_KEY, task=None, benchmark=AVERAGE_KEY)
-"""Stands for the mean over all tasks of the board."""
 _FORMULA = frozenset({"=", "+", "-", "@"})
 
 
@@ -37,7 +34,7 @@ class CsvExporter:
         """A header and one line per filled cell; empty fields are not known or do not apply."""
         rows = []
         for row in table.rows:
-            cells = [(column, row.cells.get(column.key)) for column in table.columns] + [(AVERAGE, row.average)]
+            cells = [(column, row.cells.get(column.key)) for column in table.columns] + [(AVERAGE_COLUMN, row.average)]
             rows += [(row.model, row.kind, *_about(c), *_values(cell, c)) for c, cell in cells if cell is not None]
         return _written(COLUMNS, rows)
 

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from evalkit.errors import UsageError
-from evalkit.report.boardtext import line
+from evalkit.report.boardtext import line, yardstick
 from evalkit.types import MEASURED, Cell, Column, Leaderboard, LeaderboardRow
 
 _Scores = list[tuple[Column, Cell]]
@@ -94,8 +94,7 @@ def _entry(column: Column, cell: Cell, table: Leaderboard) -> dict[str, Any]:
         entry["date"] = cell.date
     words = [*_in_words(cell)]
     if cell.informal:
-        whose = line(table.protocol).partition(" (")[0] if table.protocol else "the protocol of the task"
-        words.append(f"informal against {whose}: {', '.join(map(line, cell.informal))}")
+        words.append(f"informal against {yardstick(table)}: {', '.join(map(line, cell.informal))}")
     entry["notes"] = "; ".join([*words, *map(line, cell.notes)])
     return entry
 

@@ -35,9 +35,13 @@ def scan(folders: Sequence[Path] = ()) -> list[Entry]:
 
 def find(name: str, folders: Sequence[Path] = ()) -> TaskSpec:
     """The task called `name`, or the file at that path; raises `UnknownName` or the file's `TaskError`."""
-    if name.endswith((".yaml", ".yml")):
+    return load_task(Path(name)) if _is_path(name) else pick(scan(folders), name)
+
+
+def pick(entries: Sequence[Entry], name: str) -> TaskSpec:
+    """`find` among entries that have been scanned."""
+    if _is_path(name):
         return load_task(Path(name))
-    entries = scan(folders)
     for entry in entries:
         if entry.task and entry.task.name == name:
             return entry.task
@@ -47,6 +51,10 @@ def find(name: str, folders: Sequence[Path] = ()) -> TaskSpec:
     broken = sum(e.task is None for e in entries)
     hint = f"{broken} task files are broken, see: evalkit tasks validate" if broken else ""
     raise UnknownName("task", name, [e.task.name for e in entries if e.task], hint)
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
 
 
 def _entry(file: Path) -> Entry:

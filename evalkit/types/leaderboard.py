@@ -81,8 +81,6 @@ class Board:
     """`given`, or the task or column key by which rows stand, best first."""
     statements: tuple[Statement, ...] = ()
     note: str = ""
-    file: str = ""
-    """Where it was read, for messages."""
 
     @property
     def rivals(self) -> tuple[str, ...]:

@@ -64,3 +64,8 @@ class Reference:
     default: bool = False
     reason: str | None = None
     """Why this record is the default among several, or why it is kept beside it."""
+
+    @property
+    def size(self) -> int | None:
+        """Number of items that the number is of: the record's own, else the benchmark's; None if unknown."""
+        return self.n_items or self.benchmark_items
