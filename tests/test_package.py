@@ -62,7 +62,7 @@ def test_help_is_fast_and_imports_nothing_heavy() -> None:
 
 LAYERS = [
     {"types", "errors", "contracts"},
-    {"codec", "registry", "resources", "yamlfile"},
+    {"codec", "files", "registry", "resources", "yamlfile"},
     {"tasks"},
     {"clients", "scoring", "store", "stats", "references", "errata"},
     {"agreement", "audit", "budget", "protocols", "scores"},

@@ -11,11 +11,12 @@ import click
 from evalkit import boards
 from evalkit.cli.common import note
 from evalkit.errors import StoreError, UsageError
+from evalkit.files import write_file
 from evalkit.leaderboard import fill
 from evalkit.references import load_references
 from evalkit.registry import EXPORTERS
 from evalkit.report.json import from_json
-from evalkit.store import RunStore, write_file
+from evalkit.store import RunStore
 from evalkit.types import Leaderboard
 
 

@@ -15,12 +15,13 @@ from evalkit.clients import weights
 from evalkit.clients.build import build
 from evalkit.comparison import compare_store, suite_claims
 from evalkit.execution import run_to_end
+from evalkit.files import write_file
 from evalkit.leaderboard import fill
 from evalkit.planning import create_run
 from evalkit.references import load_references
 from evalkit.registry import EXPORTERS
 from evalkit.report.terminal import print_comparisons, print_summary
-from evalkit.store import RunStore, write_file
+from evalkit.store import RunStore
 from evalkit.tasks.items import ItemLoader
 from evalkit.types import Board, ModelSpec, RunSpec
 

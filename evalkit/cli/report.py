@@ -8,9 +8,10 @@ import click
 
 from evalkit.cli.common import json_option, print_json, split_names
 from evalkit.comparison import compare_store
+from evalkit.files import write_file
 from evalkit.references import load_references
 from evalkit.report import html
-from evalkit.store import RunStore, write_file
+from evalkit.store import RunStore
 from evalkit.summary import summarize
 
 

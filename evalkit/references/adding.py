@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import TaskError, UnknownName, UsageError, WriteFailed
+from evalkit.files import write_file
 from evalkit.references.fields import FIELDS, count
 from evalkit.references.folders import FOLDERS_VARIABLE, Registry, folders_with, further, reference_files, shipped
 from evalkit.references.item_results import PerItem, results_text
@@ -179,15 +180,12 @@ class _NewFile:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all; raises `WriteFailed`."""
-    part = path.with_name(f".{path.name}.part")
+    """Write a file whole or not at all, in a folder that is made if there is none; raises `WriteFailed`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
     except OSError as fault:
-        part.unlink(missing_ok=True)
-        raise WriteFailed(f"{path}: cannot be written: {fault.strerror}") from None
+        raise WriteFailed(f"cannot write {path}: {fault.strerror}") from None
+    write_file(path, text)
 
 
 def _replace(path: Path, text: str, wanted: Mapping[str, Mapping[str, Any]]) -> None:
@@ -206,7 +204,7 @@ def _replace(path: Path, text: str, wanted: Mapping[str, Mapping[str, Any]]) -> 
         try:
             part.replace(path)
         except OSError as fault:
-            raise WriteFailed(f"{path}: cannot be written: {fault.strerror}") from None
+            raise WriteFailed(f"cannot write {path}: {fault.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
 

@@ -1,6 +1,5 @@
 """The run directory: `run.json`, `samples.sqlite`, `summary.json`, `run.log`. And answers kept across runs."""
 
-from evalkit.store.files import write_file
 from evalkit.store.opinions import JUDGE, Key, Opinions, asked_of
 from evalkit.store.responses import ResponseCache
 from evalkit.store.run import SCHEMA, RunStore, require_readable
@@ -16,5 +15,4 @@ __all__ = [
     "Totals",
     "asked_of",
     "require_readable",
-    "write_file",
 ]

@@ -1,4 +1,4 @@
-"""Files of a run directory: written whole or not at all, by one process at a time."""
+"""A run directory is written by one process at a time."""
 
 from __future__ import annotations
 
@@ -7,20 +7,6 @@ import os
 from pathlib import Path
 
 from evalkit.errors import StoreError, WriteFailed
-
-
-def write_file(path: Path, text: str) -> Path:
-    """Replace a file atomically."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        part.replace(path)
-    except OSError as fault:
-        raise WriteFailed(f"cannot write {path}: {fault}") from fault
-    return path
 
 
 def lock(folder: Path) -> int:

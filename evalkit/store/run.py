@@ -22,8 +22,9 @@ import msgspec
 
 from evalkit.codec import convert, decode, encode, encode_pretty, read_json
 from evalkit.errors import StoreError, WriteFailed
+from evalkit.files import write_file
 from evalkit.store.database import DATABASE, Writer, connect_reader, read_schema_3, upgrade_schema_3
-from evalkit.store.files import lock, write_file
+from evalkit.store.files import lock
 from evalkit.store.opinions import DROP_OPINIONS, Key, Opinions
 from evalkit.store.packing import Packer, text_digest
 from evalkit.store.statements import (
