@@ -15,7 +15,8 @@ STATEMENTS_TITLE = "Said without a number that could be checked"
 _KINDS = {
     PUBLISHED: "taken from the source given; ± is the sampling standard error, assumed from the number of questions "
     "and samples (an unstated k counts as 1).",
-    CLAIM: "a vendor's own number of which neither sampling, token limit, k nor prompt is stated; ± as for published.",
+    CLAIM: "a vendor's own number, or a copy of one, of which neither sampling, token limit, k nor prompt is stated; "
+    "± as for published.",
     BASELINE: "a property of the items, exact: it has no ±.",
     MEASURED: "by an evalkit run, with the 95 % interval of a repeat on the same items.",
 }
@@ -27,7 +28,7 @@ _PARTIAL = "the run is not finished, and this is its score so far."
 _RANK = (
     "place among the rows with a score in the column. 2–5: any place from 2 to 5 is possible; a single number: no "
     "other place is. All ranks of a column hold together with 95 %. They speak of sampling noise only, not of "
-    "protocols: rows with other prompts, token limits or parts of a benchmark are ranked all the same."
+    "protocols: rows with other prompts or token limits are ranked all the same; what is not comparable has no rank."
 )
 _UNITS = "Scores in percent, unless the head of a column names another unit."
 _NO_AVERAGE = "No row has a score on every task, so there is no average."
