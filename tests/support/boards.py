@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from evalkit.types import (
@@ -18,6 +19,29 @@ from evalkit.types import (
 
 R1_PAPER = "DeepSeek-R1 paper (arXiv 2501.12948 v1), Table 4"
 RUN = "2025-03-02-qwen-c0ffee"
+
+HOSTILE = [
+    "=HYPERLINK('http://x')",
+    "+1",
+    "@SUM(1)",
+    "-2",
+    " \t=1+1",
+    "\u200b\uff1d1+1",
+    "\r\n=1",
+    "a;=1+1",
+    "a|b",
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(1)'>",
+    "{{ 7 * 7 }}{% raw %}",
+    "[red]x[/red]",
+    "[link](http://x)",
+    "two\nlines",
+    "**bold** `code` ~~x~~ $y$ &lt;",
+    "\\input{/etc/passwd} \\\\ 100% a&b #1 ^^41 ~ {",
+    "讯飞 Łódź naïve ﬁ 🙂 ‮reversed",
+    "# comment: {a: [1, 'x\"",
+]
+"""Names that are formulas, markup, commands or comments somewhere."""
 
 
 def published(value: float, source: str = R1_PAPER, **more: Any) -> Cell:
@@ -167,6 +191,11 @@ def full_board() -> Leaderboard:
         note="Margins were declared before any run; a {brace}, a ^hat and a back\\slash are part of this note – "
         "±2 ≤ 5.",
     )  # fmt: skip
+
+
+def shown(text: str) -> str:
+    """A hostile name as it is shown: on one line, and nothing in it steers."""
+    return " ".join(re.sub(r"[\x00-\x1f\u202e]", " ", text).split())
 
 
 def board_of(model: str, source: str = "somewhere") -> Leaderboard:
