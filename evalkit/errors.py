@@ -6,6 +6,7 @@
     ├── TaskError                 exit 2   a task, prompt, board or reference file is wrong (file, line, field)
     ├── DatasetError              exit 2   items cannot be had: which file or dataset was wanted, how to mirror it
     ├── MissingExtra              exit 2   an optional package is not installed
+    ├── SandboxUnavailable        exit 2   model-written code cannot be run safely here: what to install
     ├── StoreError                exit 2   a run directory cannot be read or does not fit
     │   └── WriteFailed           exit 1   it could be read, but not written (full disk, no permission)
     └── EndpointError             exit 1   the endpoint cannot be used at all (down, wrong key, wrong model)
@@ -74,6 +75,12 @@ class MissingExtra(EvalkitError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional package; install it with: pip install 'evalkit[{extra}]'")
+
+
+class SandboxUnavailable(EvalkitError):
+    """Model-written code cannot be run here, or not in the way asked for."""
+
+    exit_code = 2
 
 
 class StoreError(EvalkitError):

@@ -54,6 +54,7 @@ from evalkit.types.task import (
     ModelSpec,
     Prompt,
     Sampling,
+    SandboxChoice,
     TaskSpec,
 )
 
@@ -110,6 +111,7 @@ __all__ = [
     "RunSpec",
     "Sample",
     "Sampling",
+    "SandboxChoice",
     "Score",
     "Severity",
     "Statement",

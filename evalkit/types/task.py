@@ -148,6 +148,16 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxChoice:
+    """Where model-written code is run. Never stored: who grades says it, each time."""
+
+    backend: str = "auto"
+    """A name of `scoring.sandbox.backends.BACKENDS`; `auto` takes the strongest that works."""
+    allow_unsafe: bool = False
+    """Whether `none` is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """Which model to ask, and where."""
 

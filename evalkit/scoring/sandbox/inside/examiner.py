@@ -1,0 +1,283 @@
+"""The trusted side: runs the tests of an item against functions that live in another process, and says what came of them.
+
+The tests are code of the data set's author. They see the model's functions as proxies, whose results are plain values
+made here; an object of any other kind stays there, and equals nothing. So an answer can be wrong, but never convince.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+import time
+from typing import Any
+
+from solution import described  # type: ignore[import-not-found]
+from wire import Channel, Gone, Late, TooLarge, decode, encode  # type: ignore[import-not-found]
+
+_MOST_ITERATED = 100_000
+_MOST_SHOWN = 300
+_KINDS = {"MemoryError": "memory"}
+
+
+class Failed(Exception):
+    """The candidate raised; one that tests may expect is also of that built-in type."""
+
+    kind = "exception"
+
+
+class _Broken(BaseException):
+    """The candidate cannot be asked any more; the argument is the kind of failure."""
+
+
+class Line:
+    """The connection to the candidate."""
+
+    def __init__(self, fd: int, until_s: float, call_s: float) -> None:
+        self._channel = Channel(fd, fd)
+        self._until_s = until_s
+        self._call_s = call_s
+        self.n_asked = 0
+        self.last = ""
+        """The last result, as shown to people."""
+
+    def wait(self) -> list[Any]:
+        """The next message; raises `_Broken`."""
+        now = time.monotonic()
+        try:
+            message = self._channel.receive(min(self._until_s, now + self._call_s))
+            if not isinstance(message, list) or not message:
+                raise ValueError("no message")
+        except Late:
+            raise _Broken("timeout", "no answer within the time") from None
+        except Gone:
+            raise _Broken("exit", "the program ended before it answered") from None
+        except TooLarge as fault:
+            raise _Broken("output limit", "the answer is too large: " + str(fault)) from None
+        except (ValueError, RecursionError, MemoryError):
+            raise _Broken("wrong answer", "the answer is no value") from None
+        return message
+
+    def ask(self, *question: Any) -> Any:
+        """The result of an operation in the other process; raises what it raised, or `_Broken`."""
+        self.n_asked += 1
+        try:
+            self._channel.send(list(question))
+        except Gone:
+            raise _Broken("exit", "the program ended before it answered") from None
+        what, *rest = self.wait()
+        if what == "raise" and len(rest) == 2:
+            raise _as_raised(str(rest[0]), str(rest[1])[:_MOST_SHOWN])
+        if what == "large":
+            raise _Broken("output limit", "the answer is too large: " + str(rest)[:_MOST_SHOWN])
+        try:
+            value = decode(rest[0], self._remote)
+        except Exception:
+            raise _Broken("wrong answer", "the answer is no value") from None
+        self.last = shown(value)
+        return value
+
+    def _remote(self, handle: Any) -> Any:
+        number, kind = handle
+        if type(number) is not int or type(kind) is not str:
+            raise ValueError("no handle")
+        return Remote(self, number, kind)
+
+    def encoded(self, value: Any) -> Any:
+        """An argument; raises `TypeError` for what cannot cross."""
+
+        def refer(other: Any) -> Any:
+            if type(other) is Remote:
+                return {"h": [object.__getattribute__(other, "_handle"), ""]}
+            raise TypeError(f"a test passes an object of type {type(other).__name__}, which cannot leave its process")
+
+        return encode(value, refer)
+
+
+_raised: dict[str, type[Exception]] = {}
+
+
+def _as_raised(name: str, text: str) -> Exception:
+    """`Failed` that is also the built-in exception `name`, so that tests which expect it see it."""
+    if name not in _raised:
+        base = getattr(builtins, name, None)
+        fits = isinstance(base, type) and issubclass(base, Exception) and base not in (AssertionError, UnicodeDecodeError)
+        try:
+            _raised[name] = type("Failed", (Failed, base), {}) if fits and base is not Exception else Failed  # type: ignore[misc,assignment]
+            _raised[name](text)
+        except TypeError:
+            _raised[name] = Failed
+    fault = _raised[name](text)
+    fault.kind = _KINDS.get(name, "exception")  # type: ignore[attr-defined]
+    return fault
+
+
+class Remote:
+    """An object of the candidate's process. It equals nothing but itself, and is no number."""
+
+    __slots__ = ("_handle", "_line", "_kind")
+
+    def __init__(self, line: Line, handle: Any, kind: str = "") -> None:
+        object.__setattr__(self, "_line", line)
+        object.__setattr__(self, "_handle", handle)
+        object.__setattr__(self, "_kind", kind)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._line.ask("attribute", self._handle, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._line.ask("assign", self._handle, name, self._line.encoded(value))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        line = self._line
+        named = {k: line.encoded(v) for k, v in kwargs.items()}
+        return line.ask("call", self._handle, [line.encoded(a) for a in args], named)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._line.ask("item", self._handle, self._line.encoded(key))
+
+    def __iter__(self) -> Any:
+        return iter(self._line.ask("iterate", self._handle, _MOST_ITERATED))
+
+    def __len__(self) -> int:
+        return int(self._line.ask("length", self._handle))
+
+    def __bool__(self) -> bool:
+        return bool(self._line.ask("truth", self._handle))
+
+    def __str__(self) -> str:
+        return str(self._line.ask("text", self._handle))
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} object of the answer>"
+
+
+class _Names(dict):  # type: ignore[type-arg]
+    """The names that tests see: their own, and for others those of the answer."""
+
+    def __init__(self, line: Line, own: dict[str, Any]) -> None:
+        super().__init__(own)
+        self._line = line
+
+    def __missing__(self, name: str) -> Any:
+        if name.startswith("__") or hasattr(builtins, name):
+            raise KeyError(name)
+        value = self._line.ask("name", name)
+        self[name] = value
+        return value
+
+
+def shown(value: Any) -> str:
+    """A value for a message, cut."""
+    try:
+        text = repr(value)
+    except BaseException as fault:
+        text = f"<{type(fault).__name__}>"
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
+
+
+class _Counted(ast.NodeTransformer):
+    """Counts each assertion that held."""
+
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        call = ast.Expr(ast.Call(ast.Name("__held__", ast.Load()), [], []))
+        return [node, ast.copy_location(ast.fix_missing_locations(ast.copy_location(call, node)), node)]
+
+
+def examine(exam: dict[str, Any], fd: int, until_s: float) -> dict[str, Any]:
+    """Run the tests; `{"kind": None or a failure, "reason", "held": n, "tests": "..F"}`.
+
+    Kind `task` means that the tests themselves are broken.
+    """
+    line = Line(fd, until_s, exam["call_s"])
+    held = [0]
+    try:
+        test = _calls if exam["kind"] == "calls" else _code
+        prepared = test(exam, line, held)
+    except Exception as fault:
+        return {"kind": "task", "reason": "the item's tests cannot be used: " + described(fault), "held": 0}
+    try:
+        first = line.wait()
+        if first[0] != "ready":
+            name, text = ("SyntaxError", first[-1]) if first[0] == "compile" else (str(first[1]), first[-1])
+            kind = "compile" if first[0] == "compile" else _KINDS.get(name, "exception")
+            return {"kind": kind, "reason": str(text)[:_MOST_SHOWN], "held": 0}
+        prepared()
+        return {"kind": None, "reason": None, "held": held[0]}
+    except _Broken as fault:
+        kind, reason = fault.args
+        return {"kind": kind, "reason": reason, "held": held[0]}
+    except BaseException as fault:
+        return {**_why(fault, line, exam), "held": held[0]}
+
+
+def _why(fault: BaseException, line: Line, exam: dict[str, Any]) -> dict[str, Any]:
+    """What a fault in the tests says of the answer."""
+    where = _statement(fault, exam)
+    if isinstance(fault, Failed):
+        return {"kind": fault.kind, "reason": described(fault).replace("Failed: ", "", 1) + where}
+    if line.n_asked:
+        what = str(fault)[:_MOST_SHOWN] if isinstance(fault, _Wrong) else ""
+        if not what and not isinstance(fault, AssertionError):
+            what = "the test cannot use the answer (" + described(fault) + ")"
+        last = f"; the last result was {line.last}" if line.last and not isinstance(fault, _Wrong) else ""
+        return {"kind": "wrong answer", "reason": (what + where + last).lstrip(": ")}
+    return {"kind": "task", "reason": "the item's tests fail by themselves: " + described(fault) + where}
+
+
+def _statement(fault: BaseException, exam: dict[str, Any]) -> str:
+    """The line of the tests in which it happened."""
+    trace, number = fault.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<tests>":
+            number = trace.tb_lineno
+        trace = trace.tb_next
+    lines = exam.get("tests", "").split("\n") if number else []
+    text = lines[number - 1].strip() if number and number <= len(lines) else ""
+    return f": {text[:_MOST_SHOWN]}" if text else ""
+
+
+class _Wrong(AssertionError):
+    """A result that is not the expected one, in words."""
+
+
+def _code(exam: dict[str, Any], line: Line, held: list[int]) -> Any:
+    """Tests as code: names that they lack are the answer's."""
+    own: dict[str, Any] = {"__name__": "tests"}
+    if exam["given"]:
+        exec(compile(exam["given"], "<given>", "exec", dont_inherit=True), own)
+    names = _Names(line, own)
+    if exam["entry_point"]:
+        names[exam["entry_point"]] = Remote(line, exam["entry_point"], "function")
+    tree = ast.parse(exam["tests"], "<tests>")
+    code = compile(ast.fix_missing_locations(_Counted().visit(tree)), "<tests>", "exec", dont_inherit=True)
+
+    def holds() -> None:
+        held[0] += 1
+
+    def run() -> None:
+        names["__held__"] = holds
+        exec(code, names)
+
+    return run
+
+
+def _calls(exam: dict[str, Any], line: Line, held: list[int]) -> Any:
+    """Tests as data: arguments and the expected result, each as JSON. A tuple is as good as a list."""
+    cases = [([json.loads(a) for a in case[0]], json.loads(case[1])) for case in exam["cases"]]
+
+    def run() -> None:
+        function = Remote(line, exam["entry_point"], "function")
+        if exam["in_class"]:
+            function = getattr(Remote(line, exam["in_class"], "class")(), exam["entry_point"])
+        for args, expected in cases:
+            result = function(*args)
+            if isinstance(result, tuple):
+                result = list(result)
+            if result != expected:
+                raise _Wrong(f"{shown(args)[1:-1]} gives {shown(result)}, not {shown(expected)}")
+            held[0] += 1
+
+    return run

@@ -1,0 +1,2 @@
+"""placeholder"""
+def run(source, suite, fd): return 0

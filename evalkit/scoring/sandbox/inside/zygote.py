@@ -1,0 +1,381 @@
+"""The process that waits inside: for each job it forks the processes that do it, sealed off, and watches them.
+
+It starts with an empty environment and never holds a secret. It reads jobs from its standard input and writes results to
+its standard output, both as frames; it ends when its input ends. It runs nobody's code itself: what a job's processes
+write to it are bytes, which it counts and hands on.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import time
+from typing import Any, Callable
+
+import confine  # type: ignore[import-not-found]
+import examiner  # type: ignore[import-not-found]
+import solution  # type: ignore[import-not-found]
+import suite  # type: ignore[import-not-found]
+from wire import Channel, Gone  # type: ignore[import-not-found]
+
+_PRELOADED = (
+    "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math operator "
+    "random re statistics string time typing"
+).split()
+_OUTPUT_CHUNK = 1 << 16
+_MOST_COMPLAINT = 4096
+_LOOK_S = 0.25
+_TMP = "/tmp"
+_SEALED = 5
+"""Descriptor on which a child says that it is sealed off, before it runs anything; closed then."""
+
+
+class _Room:
+    """What seals a child off, as far as this machine allows; made once, applied in each child."""
+
+    def __init__(self, wanted: dict[str, Any]) -> None:
+        self.layers: list[str] = ["rlimits"]
+        self._scratch = wanted["scratch"]
+        self._n = 0
+        self._readable = [p for p in wanted["read_only"] if os.path.exists(p)]
+        self._pids: Any = None
+        self._landlock: Any = None
+        self._filters: dict[bool, Any] = {}
+        proc = None
+        if wanted["namespaces"]:
+            proc = confine.enter_room(self._readable)
+            self.layers.insert(0, "namespaces")
+            if os.fork():  # the first process of the PID namespace goes on; this one only waits for its end
+                os.close(0)
+                os.close(1)
+                os._exit(0 if os.wait()[1] == 0 else 1)
+            confine.die_with_parent()
+            self._pids = confine.PidNamespace(proc)
+            os.close(proc)
+        if wanted["seccomp"]:
+            confine.bound_privileges()
+        version = confine.landlock_version() if wanted["landlock"] else 0
+        if version:
+            self._landlock = confine.Landlock(version, self._readable, execute=True)
+            self._landlock_plain = confine.Landlock(version, self._readable)
+            self.layers.append(f"landlock {version}")
+        if wanted["seccomp"]:
+            private = self._pids is not None
+            self._filters = {p: confine.Filter(p, private_files=private) for p in ((False, True) if private else (False,))}
+            self.layers.append("seccomp")
+
+    @property
+    def allows_processes(self) -> bool:
+        return self._pids is not None or not self._filters
+
+    def fork(self) -> tuple[int, str]:
+        """A child as process 1 of its own world, where that is possible; the folder that it may write to."""
+        self._n += 1
+        if self._pids is not None:
+            return self._pids.fork(), _TMP
+        folder = os.path.join(self._scratch, f"s{self._n}")
+        os.mkdir(folder, 0o700)
+        return os.fork(), folder
+
+    def fork_examiner(self) -> int:
+        return os.fork()
+
+    def seal(self, folder: str | None, limits: dict[str, int], tmp_bytes: int, processes: bool) -> None:
+        """In the child: nothing but `folder` may be written from here on, nobody be spoken to."""
+        confine.die_with_parent()
+        os.umask(0o077)
+        if self._pids is not None:
+            if folder is not None:
+                confine.fresh_tmp(folder, tmp_bytes)
+            limits = {**limits, "NPROC": 128}  # counted within the user namespace
+        if folder is not None:
+            os.chdir(folder)
+            if folder != _TMP:
+                os.environ.update(HOME=folder, TMPDIR=folder)
+        confine.limit(limits)
+        if self._filters:
+            confine.drop_privileges()
+        if self._landlock is not None:
+            (self._landlock if processes else self._landlock_plain).apply(folder, execute=processes)
+        if self._filters:
+            self._filters[processes].apply()
+
+    def clean(self, folder: str) -> None:
+        """Remove what a child left."""
+        if folder != _TMP:
+            for name in [folder, *(os.path.join(at, d) for at, below, _ in os.walk(folder) for d in below)]:
+                try:
+                    os.chmod(name, 0o700)
+                except OSError:
+                    pass
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Child:
+    """A process of a job."""
+
+    def __init__(self, pid: int, folder: str | None, said: int) -> None:
+        self.pid = pid
+        self.folder = folder
+        self._said = said
+        self.unsealed: str | None = None
+        """Why nothing was run: it could not be sealed off. Known once it has ended."""
+        self.status: int | None = None
+        self.cpu_s = 0.0
+        self._clock = (~pid << 3) | 2
+        """CPU time of another process, as clock_getcpuclockid(3) names it."""
+
+    def cpu_now_s(self) -> float:
+        try:
+            return time.clock_gettime(self._clock)
+        except OSError:
+            return 0.0
+
+    def end(self) -> None:
+        """Kill it, and wait until it is gone; whatever it started dies with its PID namespace or cannot exist."""
+        if self.status is None:
+            for kill in (os.killpg, os.kill):
+                try:
+                    kill(self.pid, signal.SIGKILL)
+                except OSError:
+                    pass
+            _, self.status, usage = os.wait4(self.pid, 0)
+            self.cpu_s = usage.ru_utime + usage.ru_stime
+            first = os.read(self._said, _MOST_COMPLAINT)
+            os.close(self._said)
+            if first != b"\0":
+                self.unsealed = first.decode("utf-8", "replace") or "killed before it was sealed off"
+
+
+class Zygote:
+    """Runs one job at a time."""
+
+    def __init__(self, room: _Room) -> None:
+        self._room = room
+
+    def run(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The result of a job; never raises for anything that a job's processes can do."""
+        if job.get("processes") and not self._room.allows_processes:
+            return {"kind": "refused", "reason": "this sandbox cannot let programs start others"}
+        return {"examine": self._examine, "program": self._program, "suite": self._suite}[job["mode"]](job)
+
+    def _child(self, job: dict[str, Any], fds: dict[int, int], work: Callable[[], int | None]) -> _Child:
+        """Fork the untrusted process, whose descriptors are `fds` and nothing else."""
+        said, say = os.pipe()
+        pid, folder = self._room.fork()
+        if pid:
+            os.close(say)
+            return _Child(pid, folder, said)
+        status = 9
+        try:
+            _settle({**fds, _SEALED: say})
+            try:
+                self._room.seal(folder, job["limits"], job["tmp_bytes"], bool(job.get("processes")))
+            except BaseException as fault:
+                os.write(_SEALED, solution.described(fault).encode("utf-8", "replace"))
+                os._exit(status)
+            os.write(_SEALED, b"\0")
+            os.close(_SEALED)
+            status = work() or 0
+        finally:
+            os._exit(status)
+        raise AssertionError
+
+    def _examine(self, job: dict[str, Any]) -> dict[str, Any]:
+        ours, theirs = socket.socketpair()
+        report, write = os.pipe()
+        until_s = time.monotonic() + job["wall_s"]
+        null = os.open("/dev/null", os.O_RDWR)
+        candidate = self._child(job, {0: null, 1: null, 2: null, 3: theirs.fileno()}, lambda: solution.serve(job["source"], 3))
+        trusted = self._trusted(job, {0: null, 1: null, 2: null, 3: ours.fileno(), 4: write}, until_s)
+        ours.close()
+        theirs.close()
+        os.close(write)
+        os.close(null)
+        watch = _Watch(candidate, job, until_s + 1.0)
+        data = watch.read({report: job["most_report"]})[report]
+        return self._finish(job, watch, data, [candidate, trusted])
+
+    def _trusted(self, job: dict[str, Any], fds: dict[int, int], until_s: float) -> _Child:
+        """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing."""
+        said, say = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(say)
+            return _Child(pid, None, said)
+        try:
+            _settle({**fds, _SEALED: say})
+            try:
+                self._room.seal(None, {**job["limits"], "FSIZE": 0}, 0, False)
+            except BaseException as fault:
+                os.write(_SEALED, solution.described(fault).encode("utf-8", "replace"))
+                os._exit(0)
+            os.write(_SEALED, b"\0")
+            os.close(_SEALED)
+            Channel(4, 4).send(examiner.examine(job["exam"], 3, until_s))
+        finally:
+            os._exit(0)
+        raise AssertionError
+
+    def _suite(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Tests that share a process with the answer."""
+        report, write = os.pipe()
+        null = os.open("/dev/null", os.O_RDWR)
+        child = self._child(job, {0: null, 1: null, 2: null, 4: write}, lambda: suite.run(job["source"], job["suite"], 4))
+        os.close(write)
+        os.close(null)
+        watch = _Watch(child, job, time.monotonic() + job["wall_s"])
+        data = watch.read({report: job["most_report"]})[report]
+        return self._finish(job, watch, data, [child])
+
+    def _finish(self, job: dict[str, Any], watch: _Watch, report: bytes, children: list[_Child]) -> dict[str, Any]:
+        for child in children:
+            child.end()
+            if child.folder is not None:
+                self._room.clean(child.folder)
+        unsealed = next((c.unsealed for c in children if c.unsealed), None)
+        text = report[4:].decode("utf-8", "replace")
+        return {"stopped": watch.stopped, "unsealed": unsealed, "report": text, **_account(children[0])}
+
+    def _program(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Run the program once for each input, until one of them does not end as it should."""
+        runs = []
+        for text in job["inputs"]:
+            given = _as_file(text.encode("utf-8", "surrogateescape"))
+            out, out_write = os.pipe()
+            err, err_write = os.pipe()
+            fds = {0: given, 1: out_write, 2: err_write}
+            child = self._child(job, fds, lambda: solution.run_program(job["source"]))
+            for fd in (given, out_write, err_write):
+                os.close(fd)
+            watch = _Watch(child, job, time.monotonic() + job["wall_s"])
+            found = watch.read({out: job["most_output"], err: -_MOST_COMPLAINT})
+            child.end()
+            self._room.clean(child.folder or _TMP)
+            runs.append(
+                {
+                    "stopped": watch.stopped,
+                    "unsealed": child.unsealed,
+                    "output": found[out].decode("utf-8", "replace"),
+                    "complaint": found[err].decode("utf-8", "replace"),
+                    **_account(child),
+                }
+            )
+            if watch.stopped or child.status != 0:
+                break
+        return {"runs": runs}
+
+
+class _Watch:
+    """Reads what a job writes until it is all there, and stops it at its limits."""
+
+    def __init__(self, child: _Child, job: dict[str, Any], until_s: float) -> None:
+        self._child = child
+        self._cpu_s = job["cpu_s"]
+        self._until_s = until_s
+        self.stopped: str | None = None
+        """Why it was stopped: `timeout` or `output limit`."""
+
+    def read(self, most: dict[int, int]) -> dict[int, bytes]:
+        """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
+        found = {fd: b"" for fd in most}
+        parts: dict[int, list[bytes]] = {fd: [] for fd in most}
+        sizes = dict.fromkeys(most, 0)
+        poll = select.poll()
+        for fd in most:
+            poll.register(fd, select.POLLIN)
+        open_fds = set(most)
+        while open_fds and self.stopped is None:
+            rest_s = self._until_s - time.monotonic()
+            if rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s:
+                self.stopped = "timeout"
+                break
+            for fd, _ in poll.poll(min(rest_s, _LOOK_S) * 1000):
+                part = os.read(fd, _OUTPUT_CHUNK)
+                if not part:
+                    poll.unregister(fd)
+                    open_fds.discard(fd)
+                    continue
+                sizes[fd] += len(part)
+                if sizes[fd] <= abs(most[fd]):
+                    parts[fd].append(part)
+                elif most[fd] > 0:
+                    self.stopped = "output limit"
+        for fd in most:
+            os.close(fd)
+            found[fd] = b"".join(parts[fd])
+        return found
+
+
+def _account(child: _Child) -> dict[str, Any]:
+    status = child.status or 0
+    code, number = (None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), None)
+    return {"exit": code, "signal": number, "cpu_s": round(child.cpu_s, 4)}
+
+
+def _as_file(content: bytes) -> int:
+    """A file descriptor from which `content` can be read, and no other child has it."""
+    fd = os.memfd_create("input")
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _settle(fds: dict[int, int]) -> None:
+    """Make descriptor `n` be `fds[n]`, and close all others; leave the zygote's group."""
+    os.setsid()
+    moved = {place: os.dup2(fd, 64 + place) for place, fd in fds.items()}
+    for place, fd in moved.items():
+        os.dup2(fd, place)
+    top = max(fds) + 1
+    missing = [n for n in range(top) if n not in fds]
+    for n in missing:
+        os.close(n)
+    os.closerange(top, confine.KEPT)
+    sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False)
+    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    gc.enable()
+    random = sys.modules.get("random")
+    if random is not None:
+        random.seed(0)  # the same text gets the same grade
+
+
+def main(wanted: dict[str, Any], jobs: Channel) -> None:
+    """Make the room, say so, and work until there is no more to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    confine.die_with_parent()
+    sys.path[:0] = wanted["libraries_from"]
+    missing = []
+    for name in [*_PRELOADED, *wanted["libraries"]]:
+        try:
+            importlib.import_module(name)
+        except Exception as fault:
+            missing.append(f"{name}: {solution.described(fault)}")
+    try:
+        room = _Room(wanted)
+    except OSError as fault:
+        jobs.send({"failed": str(fault.strerror or fault)})
+        return
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    jobs.send({"ready": room.layers, "python": sys.version.split()[0], "missing": missing})
+    zygote = Zygote(room)
+    while True:
+        try:
+            job = jobs.receive()
+        except Gone:
+            return
+        jobs.send(zygote.run(job))
+        del job

@@ -1,0 +1,269 @@
+"""What a sandbox can be asked to do, and what comes back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+_SLACK_S = 1.0
+_MOST_REPORT = 4 * 2**20
+
+
+class Kind(StrEnum):
+    """Why an answer did not pass."""
+
+    WRONG_ANSWER = "wrong answer"
+    EXCEPTION = "exception"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT_LIMIT = "output limit"
+    COMPILE = "compile"
+    NO_CODE = "no code"
+    EXIT = "exit"
+    """The program ended before it had answered."""
+    TAMPERED = "tampered"
+    """It changed what was to judge it."""
+
+
+class Failed(Exception):
+    """The sandbox, or the item's tests, failed: says nothing about the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one run of a program may take."""
+
+    cpu_s: float = 10.0
+    """CPU seconds, so that a grade does not depend on how busy the machine is."""
+    wall_s: float = 30.0
+    """For what does not compute: waiting, sleeping."""
+    memory_bytes: int = 2**30
+    """Of address space."""
+    file_bytes: int = 16 * 2**20
+    """Of one file."""
+    tmp_bytes: int = 64 * 2**20
+    """Of all files together."""
+    output_bytes: int = 2**20
+    """Of what it prints."""
+
+    def rlimits(self) -> dict[str, int]:
+        """As setrlimit has them."""
+        return {
+            "AS": self.memory_bytes,
+            "CPU": int(self.cpu_s + _SLACK_S) + 1,
+            "FSIZE": self.file_bytes,
+            "NOFILE": 256,
+            "CORE": 0,
+            "MEMLOCK": 0,
+            "MSGQUEUE": 0,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A model's code."""
+
+    variants: tuple[str, ...]
+    """Readings of what the model wrote; the first that compiles is run."""
+    preamble: str = ""
+    """Code that is run first in the same module: what the prompt had already given."""
+    name: str = "solution"
+    """`__name__`: `__main__` for programs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a job."""
+
+    kind: Kind | None
+    """None: it passed."""
+    reason: str | None = None
+    tests: str = ""
+    """A letter per test in order: `.` passed, `F` failed; tests after the first failure are not run."""
+    cpu_s: float = 0.0
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """Tests that call the answer's functions from another process. All of `tests`, or `cases`."""
+
+    source: Source
+    limits: Limits = Limits()
+    tests: str = ""
+    """Code; names that it lacks are the answer's."""
+    given: str = ""
+    """Code that the tests may use, and that is not the answer's to change."""
+    entry_point: str = ""
+    """Function of the answer that the tests know under this name, whatever `given` says."""
+    in_class: str = ""
+    """With `cases`: class whose method `entry_point` is."""
+    cases: tuple[tuple[tuple[str, ...], str], ...] = ()
+    """(arguments, expected result), each as JSON."""
+    call_s: float = 30.0
+    """Longest wait for one call."""
+
+    def message(self) -> dict[str, Any]:
+        """For the zygote."""
+        exam = {
+            "kind": "calls" if self.cases else "code",
+            "tests": self.tests,
+            "given": self.given,
+            "entry_point": self.entry_point,
+            "in_class": self.in_class,
+            "cases": self.cases,
+            "call_s": self.call_s,
+        }
+        return {"mode": "examine", "exam": exam, **_common(self.source, self.limits)}
+
+    @property
+    def within_s(self) -> float:
+        """How long the zygote may take at most."""
+        return self.limits.wall_s + 30
+
+    def outcome(self, result: Mapping[str, Any]) -> Outcome:
+        """Raises `Failed`."""
+        return _reported(result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Test cases of unittest that share a process with the answer, since they look into its objects or patch modules."""
+
+    source: Source
+    limits: Limits = Limits()
+    tests: str = ""
+    processes: bool = False
+    """Whether the answer may start other programs."""
+
+    def message(self) -> dict[str, Any]:
+        """For the zygote."""
+        common = _common(self.source, self.limits)
+        return {"mode": "suite", "suite": {"tests": self.tests}, "processes": self.processes, **common}
+
+    @property
+    def within_s(self) -> float:
+        """How long the zygote may take at most."""
+        return self.limits.wall_s + 30
+
+    def outcome(self, result: Mapping[str, Any]) -> Outcome:
+        """Raises `Failed`."""
+        return _reported(result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs:
+    """A program run once for each input, in a process of its own each time; what it prints is compared outside."""
+
+    source: Source
+    inputs: Sequence[str]
+    limits: Limits = Limits()
+
+    def message(self) -> dict[str, Any]:
+        """For the zygote."""
+        return {"mode": "program", "inputs": list(self.inputs), **_common(self.source, self.limits)}
+
+    @property
+    def within_s(self) -> float:
+        """How long the zygote may take at most."""
+        return self.limits.wall_s * len(self.inputs) + 30
+
+    def runs(self, result: Mapping[str, Any]) -> list[Run]:
+        """One for each input, but none after the first that failed; raises `Failed`."""
+        if "runs" not in result:
+            raise Failed(str(result.get("reason")))
+        found = []
+        for run in result["runs"]:
+            if run["unsealed"]:
+                raise Failed(f"a program could not be sealed off: {run['unsealed']}")
+            found.append(Run(output=run["output"], **dataclasses.asdict(_ended(run))))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a program."""
+
+    kind: Kind | None
+    reason: str | None
+    output: str
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    kind: Kind | None
+    reason: str | None
+    cpu_s: float
+
+
+def _common(source: Source, limits: Limits) -> dict[str, Any]:
+    return {
+        "source": dataclasses.asdict(source),
+        "limits": limits.rlimits(),
+        "tmp_bytes": limits.tmp_bytes,
+        "cpu_s": limits.cpu_s,
+        "wall_s": limits.wall_s,
+        "most_report": _MOST_REPORT,
+        "most_output": limits.output_bytes,
+    }
+
+
+def _reported(result: Mapping[str, Any]) -> Outcome:
+    """What the process that judges says; its report is the only way to pass."""
+    if result.get("kind") == "refused":
+        raise Failed(str(result["reason"]))
+    if result["unsealed"]:
+        raise Failed(f"a program could not be sealed off: {result['unsealed']}")
+    if result["stopped"] is not None:
+        return Outcome(kind=Kind(result["stopped"]), reason=_STOPPED[result["stopped"]], cpu_s=result["cpu_s"])
+    try:
+        report = json.loads(result["report"])
+        kind, held = report["kind"], min(int(report["held"]), 100_000)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        ended = _ended(result)
+        kind = ended.kind or Kind.EXIT
+        return Outcome(kind=kind, reason=ended.reason or "ended without a result", cpu_s=ended.cpu_s)
+    reason = None if report.get("reason") is None else str(report["reason"])
+    if kind == "task":
+        raise Failed(reason or "the item's tests failed")
+    if kind is not None and result["signal"] is not None and kind == Kind.EXIT:
+        reason = f"{reason} ({_signal(result)})"
+    known = None if kind is None else Kind(kind) if kind in set(Kind) else Kind.EXCEPTION
+    tests = "." * held + ("" if known is None else "F")
+    return Outcome(kind=known, reason=reason, tests=tests, cpu_s=result["cpu_s"])
+
+
+_STOPPED = {"timeout": "did not end within its time", "output limit": "printed more than is allowed"}
+
+
+def _ended(result: Mapping[str, Any]) -> _End:
+    """How a process ended that was to say nothing but what it printed."""
+    kind: Kind | None = None
+    reason = None
+    complaint = str(result.get("complaint", "")).strip()
+    if result["stopped"] is not None:
+        kind, reason = Kind(result["stopped"]), _STOPPED[result["stopped"]]
+    elif result["signal"] is not None:
+        # SIGKILL comes from the limit of CPU time, SIGXCPU before it; SIGSEGV and SIGABRT mostly from memory that is not there
+        kind = Kind.TIMEOUT if result["signal"] in (9, 24) else Kind.EXIT
+        reason = _signal(result)
+    elif result["exit"]:
+        name, _, said = complaint.rpartition("\n")[2].partition(": ")
+        kind = {"compile": Kind.COMPILE, "exception": Kind.EXCEPTION}.get(name, Kind.EXIT)
+        kind = Kind.MEMORY if said.startswith("MemoryError") else kind
+        reason = (said if kind is not Kind.EXIT else complaint)[:300] or f"exit status {result['exit']}"
+    return _End(kind=kind, reason=reason, cpu_s=result["cpu_s"])
+
+
+def _signal(result: Mapping[str, Any]) -> str:
+    import signal
+
+    try:
+        return "ended by " + signal.Signals(result["signal"]).name
+    except ValueError:
+        return f"ended by signal {result['signal']}"
