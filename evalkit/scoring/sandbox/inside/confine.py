@@ -11,6 +11,7 @@ import fcntl
 import os
 import resource
 import struct
+
 import syscalls  # type: ignore[import-not-found]  # its neighbour, under the name it has inside
 
 NOBODY = 65534
@@ -314,7 +315,9 @@ class Filter:
             allowed.update(syscalls.processes())
         allowed.pop("clone3", None)
         self._clone3 = syscalls.processes()["clone3"]
-        self._checked = {name: allowed.pop(name) for name in ("clone", "ioctl", "fcntl", "prctl", "prlimit64", "socketpair")}
+        self._checked = {
+            name: allowed.pop(name) for name in ("clone", "ioctl", "fcntl", "prctl", "prlimit64", "socketpair")
+        }
         self._signals = {name: allowed.pop(name) for name in ("kill", "tgkill")}
         self._allowed = sorted(allowed.values())
         steps = self._program(_ANY_PID)
@@ -340,7 +343,9 @@ class Filter:
         steps += self._when("prctl", _one_of(0, _PRCTLS))
         steps += self._when("prlimit64", _one_of(2, (0,)))  # to read limits, not to set them
         # A pair of unnamed streams, as asyncio wants it: with datagrams one could write to a socket of others.
-        steps += self._when("socketpair", [*_one_of(0, (1,), further=5), *_one_of(1, (1, 1 | 0x80000, 1 | 0x800, 1 | 0x80800))])
+        steps += self._when(
+            "socketpair", [*_one_of(0, (1,), further=5), *_one_of(1, (1, 1 | 0x80000, 1 | 0x800, 1 | 0x80800))]
+        )
         for number in self._signals.values():
             rest = [(_RETURN, 0, 0, _ALLOW)] if self._processes else _one_of(0, (pid,))
             steps += [(_EQUAL, 0, len(rest), number), *rest]

@@ -1,2 +1,5 @@
 """placeholder"""
-def run(source, suite, fd): return 0
+
+
+def run(source, suite, fd):
+    return 0
