@@ -161,7 +161,9 @@ def _python(executable: str) -> list[str]:
 def _wanted(setup: Setup, *, namespaces: bool, scratch: str = "/tmp", sealed: bool = True) -> dict[str, object]:
     own = setup.interpreter
     packages = list(own.libraries) if setup.libraries else []
-    programs = [p for p in (*_PROGRAMS, str(Path(own.executable).parent)) if Path(p).exists()] if setup.processes else []
+    programs = (
+        [p for p in (*_PROGRAMS, str(Path(own.executable).parent)) if Path(p).exists()] if setup.processes else []
+    )
     return {
         "namespaces": namespaces and "namespaces" not in setup.without,
         "landlock": sealed and "landlock" not in setup.without,

@@ -27,6 +27,9 @@ _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _LOCKED_FLAGS = 2 | 4 | 8 | 1024 | 2048 | 4096
 """nosuid, nodev, noexec, noatime, nodiratime, relatime, as statvfs has them: a user namespace may not take them away."""
 
+_OWN_FILES = {"hosts": "127.0.0.1 localhost\n", "passwd": "nobody:x:65534:65534:nobody:/tmp:/bin/false\n"}
+"""In /etc, in place of this machine's."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
@@ -127,6 +130,10 @@ def _build_root(read_only: list[str]) -> None:
         if os.path.exists("/old/dev/" + name):
             _bind("/dev/" + name, device=True)
     os.mkdir("/new/tmp", 0o700)
+    os.makedirs("/new/etc", 0o755, exist_ok=True)
+    for name, text in _OWN_FILES.items():
+        with open("/new/etc/" + name, "w", encoding="ascii") as file:
+            file.write(text)
     mount("", "/new", flags=_MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
     os.chdir("/new")
     _checked(_syscall(number, b".", b"."), "pivot_root")

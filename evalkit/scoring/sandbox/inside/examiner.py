@@ -101,7 +101,7 @@ class Line:
 
 
 _raised: dict[str, type[Exception]] = {}
-_NOT_AS_RAISED = (AssertionError, UnicodeDecodeError, StopIteration, StopAsyncIteration)
+_NOT_AS_RAISED = (Exception, AssertionError, StopIteration, StopAsyncIteration)
 """A call that raises StopIteration would end a loop of the tests, such as one over `map`, as if all were compared."""
 
 
@@ -109,12 +109,14 @@ def _as_raised(name: str, text: str) -> Exception:
     """`Failed` that is also the built-in exception `name`, so that tests which expect it see it."""
     if name not in _raised:
         base = getattr(builtins, name, None)
-        fits = isinstance(base, type) and issubclass(base, Exception) and base not in _NOT_AS_RAISED
-        try:
-            _raised[name] = type("Failed", (Failed, base), {}) if fits and base is not Exception else Failed  # type: ignore[misc,assignment]
-            _raised[name](text)
-        except TypeError:
-            _raised[name] = Failed
+        _raised[name] = Failed
+        if isinstance(base, type) and issubclass(base, Exception) and base not in _NOT_AS_RAISED:
+            try:
+                both = type("Failed", (Failed, base), {})
+                both(text)
+                _raised[name] = both
+            except TypeError:
+                pass  # one that takes other arguments than a text
     fault = _raised[name](text)
     fault.kind = _KINDS.get(name, "exception")  # type: ignore[attr-defined]
     return fault

@@ -150,7 +150,8 @@ def _from_text(name: str, content: Any) -> Any:
         return fractions.Fraction(content)
     if name == "timedelta":
         return datetime.timedelta(*content)
-    return {"datetime": datetime.datetime, "date": datetime.date, "time": datetime.time}[name].fromisoformat(content)
+    kinds: dict[str, Any] = {"datetime": datetime.datetime, "date": datetime.date, "time": datetime.time}
+    return kinds[name].fromisoformat(content)
 
 
 def _array(content: Any, resolve: Callable[[Any], Any]) -> Any:

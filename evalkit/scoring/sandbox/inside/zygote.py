@@ -59,6 +59,7 @@ class _Room:
             confine.die_with_parent()
             self._pids = confine.PidNamespace(proc)
             os.close(proc)
+            self._readable.append("/etc")
         if wanted["seccomp"]:
             confine.bound_privileges()
         version = confine.landlock_version() if wanted["landlock"] else 0
