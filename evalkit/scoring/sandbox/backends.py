@@ -63,7 +63,7 @@ for name, source in first['modules']:
     module = types.ModuleType(name)
     sys.modules[name] = module
     exec(compile(source, '<sandbox ' + name + '>', 'exec'), module.__dict__)
-sys.modules['zygote'].main(first['wanted'], sys.modules['wire'].Channel(0, 1))
+sys.modules['zygote'].main(first['wanted'], sys.modules['wire'].Channel(0, 1, 2**28, 0))
 """
 _MODULES = ("syscalls", "confine", "leftovers", "wire", "solution", "examiner", "suite", "zygote")
 

@@ -3,10 +3,15 @@
 It starts with an empty environment and never holds a secret. It reads jobs from its standard input and writes results to
 its standard output, both as frames; it ends when its input ends. It runs nobody's code itself: what a job's processes
 write to it are bytes, which it counts and hands on.
+
+Nor does it ever hold answers or tests, since a program may look through all the memory that it was forked with, and what
+was freed still lies there. The frame of a job has its limits; the frames after it are its parts, and each is read by the
+process that it is for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -30,9 +35,13 @@ _PRELOADED = (
     "random re statistics string time typing"
 ).split()
 _OUTPUT_CHUNK = 1 << 16
+_MOST_OUTPUTS = 32 * 2**20
+"""Bytes that all runs of a program together may print."""
 _MOST_COMPLAINT = 4096
 _LOOK_S = 0.25
 _TMP = "/tmp"
+_READ = b"r"
+"""Said by a child that has read its part of the job."""
 _SEALED = 5
 """Descriptor on which a child says that it is sealed off, before it runs anything; closed then."""
 
@@ -83,7 +92,7 @@ class _Room:
         self._n += 1
         if self._pids is not None:
             return self._pids.fork(), _TMP
-        folder = os.path.join(self._scratch, f"s{self._n}")
+        folder = os.path.join(self._scratch, f"s{os.getpid()}-{self._n}")
         os.mkdir(folder, 0o700)
         return os.fork(), folder
 
@@ -136,6 +145,11 @@ class _Child:
         except OSError:
             return 0.0
 
+    def wait_until_read(self) -> None:
+        """Wait until it has read its part of the job; raises `Gone` if it never will."""
+        if os.read(self._said, 1) != _READ:
+            raise Gone
+
     def end(self) -> None:
         """Kill it, and wait until it is gone; whatever it started dies with its PID namespace or cannot exist."""
         if self.status is None:
@@ -155,17 +169,30 @@ class _Child:
 class Zygote:
     """Runs one job at a time."""
 
-    def __init__(self, room: _Room) -> None:
+    def __init__(self, room: _Room, jobs: Channel) -> None:
         self._room = room
+        self._jobs = jobs
 
-    def run(self, job: dict[str, Any]) -> dict[str, Any]:
-        """The result of a job; never raises for anything that a job's processes can do."""
+    def run(self, job: dict[str, Any]) -> dict[str, Any] | None:
+        """The result of a job, unless it has been sent; never raises for anything that a job's processes can do.
+
+        Raises `Gone` if a process ended before it had read its part, so that nobody knows where the next job begins.
+        """
         if job.get("processes") and not self._room.allows_processes:
+            self._jobs.receive()
             return {"kind": "refused", "reason": "this sandbox cannot let programs start others"}
         return {"examine": self._examine, "program": self._program, "suite": self._suite}[job["mode"]](job)
 
-    def _child(self, job: dict[str, Any], fds: dict[int, int], work: Callable[[], int | None]) -> _Child:
-        """Fork the untrusted process, whose descriptors are `fds` and nothing else."""
+    def _part(self, say: int) -> Any:
+        """In a child: its part of the job."""
+        part = self._jobs.receive()
+        os.write(say, _READ)
+        return part
+
+    def _child(
+        self, job: dict[str, Any], fds: dict[int, int], work: Callable[[Any], int | None], part: Any = None
+    ) -> _Child:
+        """Fork the untrusted process, whose descriptors are `fds` and nothing else; without a `part` it reads one."""
         said, say = os.pipe()
         pid, folder = self._room.fork()
         if pid:
@@ -173,6 +200,7 @@ class Zygote:
             return _Child(pid, folder, said)
         status = 9
         try:
+            part = self._part(say) if part is None else part
             _settle({**fds, _SEALED: say})
             try:
                 self._room.seal(folder, job["limits"], job["tmp_bytes"], bool(job.get("processes")))
@@ -181,7 +209,7 @@ class Zygote:
                 os._exit(status)
             os.write(_SEALED, b"\0")
             os.close(_SEALED)
-            status = work() or 0
+            status = work(part) or 0
         finally:
             os._exit(status)
         raise AssertionError
@@ -191,26 +219,31 @@ class Zygote:
         report, write = os.pipe()
         until_s = time.monotonic() + job["wall_s"]
         null = os.open("/dev/null", os.O_RDWR)
-        candidate = self._child(
-            job, {0: null, 1: null, 2: null, 3: theirs.fileno()}, lambda: solution.serve(job["source"], 3)
-        )
-        trusted = self._trusted(job, {0: null, 1: null, 2: null, 3: ours.fileno(), 4: write}, until_s)
+        fds = {0: null, 1: null, 2: null}
+        candidate = self._child(job, {**fds, 3: theirs.fileno()}, lambda source: solution.serve(source, 3))
+        trusted = self._trusted(job, {**fds, 3: ours.fileno(), 4: write}, until_s, candidate)
         ours.close()
         theirs.close()
         os.close(write)
         os.close(null)
+        trusted.wait_until_read()
         watch = _Watch(candidate, job, until_s + 1.0)
         data = watch.read({report: job["most_report"]})[report]
         return self._finish(job, watch, data, [candidate, trusted])
 
-    def _trusted(self, job: dict[str, Any], fds: dict[int, int], until_s: float) -> _Child:
-        """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing."""
+    def _trusted(self, job: dict[str, Any], fds: dict[int, int], until_s: float, candidate: _Child) -> _Child:
+        """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing.
+
+        It reads its part when the candidate has read its own.
+        """
         said, say = os.pipe()
         pid = os.fork()
         if pid:
             os.close(say)
             return _Child(pid, None, said)
         try:
+            candidate.wait_until_read()
+            exam = self._part(say)
             _settle({**fds, _SEALED: say})
             try:
                 self._room.seal(None, {**job["limits"], "FSIZE": 0}, 0, False)
@@ -219,7 +252,7 @@ class Zygote:
                 os._exit(0)
             os.write(_SEALED, b"\0")
             os.close(_SEALED)
-            Channel(4, 4).send(examiner.examine(job["exam"], 3, until_s))
+            Channel(4, 4).send(examiner.examine(exam, 3, until_s))
         finally:
             os._exit(0)
         raise AssertionError
@@ -229,9 +262,9 @@ class Zygote:
         report, write = os.pipe()
         null = os.open("/dev/null", os.O_RDWR)
         word = os.urandom(16).hex()
-        source, tests = job["source"], job["suite"]["tests"]
         fds = {0: null, 1: null, 2: null, 4: write}
-        child = self._child(job, fds, lambda: suite.run(source, tests, word, 4))
+        child = self._child(job, fds, lambda part: suite.run(*part, word, 4))
+        child.wait_until_read()
         os.close(write)
         os.close(null)
         watch = _Watch(child, job, time.monotonic() + job["wall_s"])
@@ -247,19 +280,35 @@ class Zygote:
         text = report[4:].decode("utf-8", "replace")
         return {"stopped": watch.stopped, "unsealed": unsealed, "report": text, **_account(children[0])}
 
-    def _program(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _program(self, job: dict[str, Any]) -> None:
+        """Let a clerk read the program and its inputs, run it, and say what came of it."""
+        pid = os.fork()
+        if not pid:
+            status = 1
+            try:
+                confine.die_with_parent()
+                self._jobs.send(self._runs(job, *self._jobs.receive()))
+                status = 0
+            finally:
+                os._exit(status)
+        if os.waitpid(pid, 0)[1]:
+            raise Gone
+
+    def _runs(self, job: dict[str, Any], source: dict[str, Any], inputs: list[str]) -> dict[str, Any]:
         """Run the program once for each input, until one of them does not end as it should."""
-        runs = []
-        for text in job["inputs"]:
+        runs: list[dict[str, Any]] = []
+        rest = _MOST_OUTPUTS
+        for text in inputs:
             given = _as_file(text.encode("utf-8", "surrogateescape"))
             out, out_write = os.pipe()
             err, err_write = os.pipe()
             fds = {0: given, 1: out_write, 2: err_write}
-            child = self._child(job, fds, lambda: solution.run_program(job["source"]))
+            child = self._child(job, fds, solution.run_program, source)
             for fd in (given, out_write, err_write):
                 os.close(fd)
             watch = _Watch(child, job, time.monotonic() + job["wall_s"])
-            found = watch.read({out: job["most_output"], err: -_MOST_COMPLAINT})
+            found = watch.read({out: max(1, min(job["most_output"], rest)), err: -_MOST_COMPLAINT})
+            rest -= len(found[out])
             child.end()
             self._room.clean(child.folder or _TMP)
             runs.append(
@@ -375,11 +424,9 @@ def main(wanted: dict[str, Any], jobs: Channel) -> None:
     gc.freeze()
     gc.disable()
     jobs.send({"ready": room.layers, "python": sys.version.split()[0], "missing": missing})
-    zygote = Zygote(room)
-    while True:
-        try:
-            job = jobs.receive()
-        except Gone:
-            return
-        jobs.send(zygote.run(job))
-        del job
+    zygote = Zygote(room, jobs)
+    with contextlib.suppress(Gone):
+        while True:
+            result = zygote.run(jobs.receive())
+            if result is not None:
+                jobs.send(result)
