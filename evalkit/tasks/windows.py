@@ -32,6 +32,14 @@ def read(text: str, field: str) -> Window:
     return window
 
 
+def name_of(base: str, text: str) -> str | None:
+    """What a task is called on a window: `livecodebench:2024-08..2025-01`; None if `text` is no window."""
+    try:
+        return f"{base}:{read(text, '')}"
+    except ValueError:
+        return None
+
+
 def within(task: TaskSpec, text: str) -> TaskSpec:
     """A task, as its file declares it, on the window that the user names; raises `UsageError`."""
     if task.window is None:
