@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from evalkit.contracts import Scorer
+from evalkit.contracts import RunsCode, Scorer
 from evalkit.errors import UnknownName
-from evalkit.types import RunSpec
+from evalkit.types import Json, RunSpec, SandboxChoice
 
 
 class Table:
@@ -59,6 +59,7 @@ SCORERS = Table(
         "list": "evalkit.scoring.list:ListScorer",
         "json": "evalkit.scoring.json:JsonScorer",
         "regex": "evalkit.scoring.regex:RegexScorer",
+        "code": "evalkit.scoring.code:CodeScorer",
         "reasoning_gym": "evalkit.scoring.reasoning_gym:ReasoningGymScorer",
     },
 )
@@ -78,6 +79,25 @@ EXPORTERS = Table(
 )
 
 
-def build_scorers(spec: RunSpec) -> dict[str, Scorer]:
+def build_scorer(name: str, args: Mapping[str, Json], sandbox: SandboxChoice) -> Scorer:
+    """A scorer; `sandbox` is where one that runs code runs it. Raises `UnknownName` or `UsageError`."""
+    factory = SCORERS.get(name)
+    made: Scorer = factory(args, sandbox) if getattr(factory, "runs_code", False) else factory(args)
+    return made
+
+
+def build_scorers(spec: RunSpec, sandbox: SandboxChoice) -> dict[str, Scorer]:
     """A scorer per task; raises `UnknownName` or `UsageError` for what a task file asks for."""
-    return {task.name: SCORERS.get(task.scorer)(task.scorer_args) for task in spec.tasks}
+    return {task.name: build_scorer(task.scorer, task.scorer_args, sandbox) for task in spec.tasks}
+
+
+def require_gradable(spec: RunSpec, sandbox: SandboxChoice) -> None:
+    """Raises what would keep the answers of a run from being graded here, such as `SandboxUnavailable`."""
+    scorers = build_scorers(spec, sandbox)
+    try:
+        for scorer in scorers.values():
+            if isinstance(scorer, RunsCode):
+                scorer.require()
+    finally:
+        for scorer in scorers.values():
+            scorer.close()

@@ -18,6 +18,8 @@ from evalkit.cli.common import (
     json_option,
     note,
     print_json,
+    sandbox_of,
+    sandbox_options,
     second_grader_option,
     split_names,
     tasks_dir_option,
@@ -30,11 +32,12 @@ from evalkit.execution import run_to_end
 from evalkit.opinions import add_opinions, second_grader
 from evalkit.planning import OMITTABLE, changed_fields, create_run, extend_run
 from evalkit.references import load_references
+from evalkit.registry import require_gradable
 from evalkit.runner import INTERRUPTED
 from evalkit.stopping import all_items, require_decidable
 from evalkit.store import ResponseCache, RunStore
 from evalkit.tasks.items import ItemLoader
-from evalkit.types import LEAST_REPETITION, Json, RunSpec, Status
+from evalkit.types import LEAST_REPETITION, Json, RunSpec, SandboxChoice, Status
 
 if TYPE_CHECKING:
     from evalkit.summary import RunSummary
@@ -76,6 +79,7 @@ _MAY_GROW = frozenset({"samples", "limit"})
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of answers that runs share: an identical request is not sent twice.",
 )
+@sandbox_options
 @errata_option
 @second_grader_option
 @click.option("--against", help="Reference models, declared before the run: o1,deepseek-r1.")
@@ -113,6 +117,7 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
         spec = build_spec(names, options)
         client = build(spec.model)
         Spending(budget_of(options), spec.model.endpoint.prices)
+        require_gradable(spec, sandbox_of(options))
         if options["cache"]:
             ResponseCache(options["cache"]).close()
         store = _create(spec, options["out"], loader, client.describe())
@@ -130,7 +135,16 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
                 )
             store.owe(again)
         budget = budget_of(options)
-        return finish(store, quiet, as_json, fresh=resume is None, budget=budget, cache=options["cache"], second=second)
+        return finish(
+            store,
+            quiet,
+            as_json,
+            fresh=resume is None,
+            budget=budget,
+            cache=options["cache"],
+            second=second,
+            sandbox=sandbox_of(options),
+        )
 
 
 def _create(spec: RunSpec, out: Path, loader: ItemLoader, endpoint: Mapping[str, Json]) -> RunStore:
@@ -165,6 +179,7 @@ def finish(
     budget: Budget | None = None,
     cache: Path | None = None,
     second: str | None = None,
+    sandbox: SandboxChoice = SandboxChoice(),  # noqa: B008  # immutable
 ) -> int:
     """Fill the run, print its results, and return the exit code; `fresh` if this command made the directory.
 
@@ -172,7 +187,7 @@ def finish(
     """
     try:
         with progress(quiet) as shown:
-            summary, stopped = run_to_end(store, shown, budget=budget, cache=cache)
+            summary, stopped = run_to_end(store, shown, budget=budget, cache=cache, sandbox=sandbox)
     except UnknownName:
         if fresh:  # the model was never there: nothing was asked, and nothing can be resumed
             shutil.rmtree(store.folder)

@@ -18,7 +18,8 @@ import select
 import struct
 import sys
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 MOST_BYTES = 32 * 2**20
 _DEEPEST = 200
@@ -149,7 +150,8 @@ def _from_text(name: str, content: Any) -> Any:
         return fractions.Fraction(content)
     if name == "timedelta":
         return datetime.timedelta(*content)
-    return {"datetime": datetime.datetime, "date": datetime.date, "time": datetime.time}[name].fromisoformat(content)
+    kinds: dict[str, Any] = {"datetime": datetime.datetime, "date": datetime.date, "time": datetime.time}
+    return kinds[name].fromisoformat(content)
 
 
 def _array(content: Any, resolve: Callable[[Any], Any]) -> Any:
