@@ -65,7 +65,7 @@ for name, source in first['modules']:
     exec(compile(source, '<sandbox ' + name + '>', 'exec'), module.__dict__)
 sys.modules['zygote'].main(first['wanted'], sys.modules['wire'].Channel(0, 1))
 """
-_MODULES = ("syscalls", "confine", "wire", "solution", "examiner", "suite", "zygote")
+_MODULES = ("syscalls", "confine", "leftovers", "wire", "solution", "examiner", "suite", "zygote")
 
 
 @dataclass(frozen=True, slots=True)

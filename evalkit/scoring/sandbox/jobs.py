@@ -230,7 +230,7 @@ def _reported(result: Mapping[str, Any]) -> Outcome:
         ended = _ended(result)
         kind = ended.kind or Kind.EXIT
         return Outcome(kind=kind, reason=ended.reason or "ended without a result", cpu_s=ended.cpu_s)
-    reason = None if report.get("reason") is None else str(report["reason"])
+    reason = None if report.get("reason") is None else _clean(str(report["reason"]))
     if kind == "task":
         raise Failed(reason or "the item's tests failed")
     if kind is not None and result["signal"] is not None and kind == Kind.EXIT:
@@ -260,6 +260,11 @@ def _ended(result: Mapping[str, Any]) -> _End:
         kind = Kind.MEMORY if said.startswith("MemoryError") else kind
         reason = (said if kind is not Kind.EXIT else complaint)[:300] or f"exit status {result['exit']}"
     return _End(kind=kind, reason=reason, cpu_s=result["cpu_s"])
+
+
+def _clean(text: str) -> str:
+    """Without lone surrogates, which can neither be stored nor printed."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _signal(result: Mapping[str, Any]) -> str:

@@ -132,9 +132,8 @@ def _build_root(read_only: list[str]) -> None:
     os.mkdir("/new/tmp", 0o700)
     os.makedirs("/new/etc", 0o755, exist_ok=True)
     for name, text in _OWN_FILES.items():
-        file = os.open("/new/etc/" + name, os.O_CREAT | os.O_WRONLY, 0o644)
-        os.write(file, text.encode())
-        os.close(file)
+        with open("/new/etc/" + name, "wb") as file:  # as bytes: a codec could not be imported at this moment
+            file.write(text.encode())
     mount("", "/new", flags=_MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
     os.chdir("/new")
     _checked(_syscall(number, b".", b"."), "pivot_root")

@@ -11,7 +11,6 @@ import gc
 import importlib
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 
 import confine  # type: ignore[import-not-found]
 import examiner  # type: ignore[import-not-found]
+import leftovers  # type: ignore[import-not-found]
 import solution  # type: ignore[import-not-found]
 import suite  # type: ignore[import-not-found]
 from wire import Channel, Gone  # type: ignore[import-not-found]
@@ -113,12 +113,7 @@ class _Room:
     def clean(self, folder: str) -> None:
         """Remove what a child left."""
         if folder != _TMP:
-            for name in [folder, *(os.path.join(at, d) for at, below, _ in os.walk(folder) for d in below)]:
-                try:
-                    os.chmod(name, 0o700)
-                except OSError:
-                    pass
-            shutil.rmtree(folder, ignore_errors=True)
+            leftovers.remove(folder)
 
 
 class _Child:
