@@ -81,8 +81,8 @@ def of_task(
     sampling = task.sampling
     settings: dict[str, Json] = {name: getattr(sampling, name) for name in SENT}
     values: dict[str, Json] = {
-        "benchmark": task.name,
-        "variant": "",
+        "benchmark": task.base,
+        "variant": str(task.window or ""),
         "metric": MEAN,
         "unit": "%",
         "dataset": [task.dataset.path, task.dataset.name, task.dataset.split, task.where],
