@@ -15,6 +15,7 @@ from evalkit.types import Errata, Item, Status, TaskSpec
 GREEDY = "all samples of each item are identical, as they should be at temperature 0"
 IDENTICAL = "all samples of each item are identical: the endpoint seems to ignore temperature or seed"
 EMPTY = "the answer is empty"
+NO_SANDBOX = "none"
 _NOTABLE_TRUNCATED = 0.01
 _SHOWN_REASONS = 3
 
@@ -52,6 +53,7 @@ def findings(
         *_served(totals, model),
         *_copies(task, totals, copies),
         *_answers(totals, statuses),
+        *_code(totals),
         *_bookkeeping(totals),
         *_items(task, n_items),
         *_errata(task.errata, totals, items, task.n_items == n_items),
@@ -101,6 +103,18 @@ def _answers(totals: Totals, statuses: Mapping[str, int]) -> list[str]:
         found.append(f"{refused:,} of {n:,} answers are refusals ({_reasons(totals, Status.REFUSED)})")
     if empty := totals.reasons.get(Status.UNPARSED, {}).get(EMPTY, 0):
         found.append(f"{empty:,} of {n:,} answers are empty")
+    return found
+
+
+def _code(totals: Totals) -> list[str]:
+    found = []
+    if totals.failures:
+        found.append("code that did not pass: " + ", ".join(f"{kind} {n:,}" for kind, n in totals.failures.items()))
+    if totals.sandboxes:
+        parts = [f"{name} ({n:,} samples)" for name, n in totals.sandboxes.items()]
+        found.append(f"code was run in: {'; '.join(parts)}")
+    if unsafe := sum(n for name, n in totals.sandboxes.items() if name.startswith(NO_SANDBOX)):
+        found.append(f"{unsafe:,} samples were run WITHOUT A SANDBOX: their code could read and change anything here")
     return found
 
 

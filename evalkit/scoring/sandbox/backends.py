@@ -31,6 +31,7 @@ IMAGE_VARIABLE = "EVALKIT_SANDBOX_IMAGE"
 _IMAGE = "python:3.11-slim"
 _ROOM_BYTES = 512 * 2**20
 _SHARED = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+_PROGRAMS = ("/bin", "/usr/bin")
 _FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types", "/usr/share/zoneinfo")
 ENVIRONMENT = {
     "HOME": "/tmp",
@@ -98,6 +99,8 @@ class Setup:
     interpreter: Interpreter
     libraries: tuple[str, ...] = ()
     """Packages that are imported before the first job."""
+    processes: bool = False
+    """Whether answers may start other programs, which then must be there."""
     without: frozenset[str] = frozenset()
     """Layers to leave out: only for tests which show that each is needed."""
 
@@ -158,12 +161,13 @@ def _python(executable: str) -> list[str]:
 def _wanted(setup: Setup, *, namespaces: bool, scratch: str = "/tmp", sealed: bool = True) -> dict[str, object]:
     own = setup.interpreter
     packages = list(own.libraries) if setup.libraries else []
+    programs = [p for p in (*_PROGRAMS, str(Path(own.executable).parent)) if Path(p).exists()] if setup.processes else []
     return {
         "namespaces": namespaces and "namespaces" not in setup.without,
         "landlock": sealed and "landlock" not in setup.without,
         "seccomp": sealed and "seccomp" not in setup.without,
         "rlimits": "rlimits" not in setup.without,
-        "read_only": [*own.read_only, *packages],
+        "read_only": [*own.read_only, *packages, *programs],
         "scratch": scratch,
         "libraries": list(setup.libraries),
         "libraries_from": packages,

@@ -224,6 +224,8 @@ def _reported(result: Mapping[str, Any]) -> Outcome:
     try:
         report = json.loads(result["report"])
         kind, held = report["kind"], min(int(report["held"]), 100_000)
+        if report.get("word") != result.get("word"):
+            return Outcome(kind=Kind.TAMPERED, reason="a result that nobody gave", cpu_s=result["cpu_s"])
     except (ValueError, KeyError, TypeError, RecursionError):
         ended = _ended(result)
         kind = ended.kind or Kind.EXIT

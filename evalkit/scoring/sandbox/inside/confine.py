@@ -10,7 +10,9 @@ import ctypes
 import fcntl
 import os
 import resource
+import socket
 import struct
+
 import syscalls  # type: ignore[import-not-found]  # its neighbour, under the name it has inside
 
 NOBODY = 65534
@@ -21,6 +23,7 @@ _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE =
 _MNT_DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 4, 22, 38, 47
 _PR_CAPBSET_DROP = 24
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _LOCKED_FLAGS = 2 | 4 | 8 | 1024 | 2048 | 4096
 """nosuid, nodev, noexec, noatime, nodiratime, relatime, as statvfs has them: a user namespace may not take them away."""
 
@@ -55,6 +58,12 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
     _checked(_libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3]), "mount " + target)
 
 
+def loopback() -> None:
+    """Switch on the only interface of a new network namespace, for programs that serve themselves."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
+
+
 def fresh_tmp(target: str, size: int) -> None:
     """A namespace of mounts with an empty file system of `size` bytes at `target`, gone with the process."""
     unshare(CLONE_NEWNS)
@@ -71,6 +80,7 @@ def enter_room(read_only: list[str]) -> int:
     if os.geteuid() == 0:
         # A root that an unprivileged namespace inherits is locked: nobody in it can undo a mount.
         unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+        loopback()
         _build_root(read_only)
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
@@ -83,6 +93,7 @@ def enter_room(read_only: list[str]) -> int:
         everything = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
         unshare(CLONE_NEWUSER | CLONE_NEWPID | everything)
         _map_ids(proc, uid, gid)
+        loopback()
         _build_root(read_only)
     return proc
 
@@ -314,7 +325,8 @@ class Filter:
             allowed.update(syscalls.processes())
         allowed.pop("clone3", None)
         self._clone3 = syscalls.processes()["clone3"]
-        self._checked = {name: allowed.pop(name) for name in ("clone", "ioctl", "fcntl", "prctl", "prlimit64", "socketpair")}
+        checked = ("clone", "ioctl", "fcntl", "prctl", "prlimit64", "socketpair", "socket")
+        self._checked = {name: allowed.pop(name) for name in checked if name in allowed}
         self._signals = {name: allowed.pop(name) for name in ("kill", "tgkill")}
         self._allowed = sorted(allowed.values())
         steps = self._program(_ANY_PID)
@@ -340,7 +352,11 @@ class Filter:
         steps += self._when("prctl", _one_of(0, _PRCTLS))
         steps += self._when("prlimit64", _one_of(2, (0,)))  # to read limits, not to set them
         # A pair of unnamed streams, as asyncio wants it: with datagrams one could write to a socket of others.
-        steps += self._when("socketpair", [*_one_of(0, (1,), further=5), *_one_of(1, (1, 1 | 0x80000, 1 | 0x800, 1 | 0x80800))])
+        steps += self._when(
+            "socketpair", [*_one_of(0, (1,), further=5), *_one_of(1, (1, 1 | 0x80000, 1 | 0x800, 1 | 0x80800))]
+        )
+        if "socket" in self._checked:
+            steps += self._when("socket", _one_of(0, (1, 2, 10)))  # AF_UNIX, AF_INET, AF_INET6: other families leave
         for number in self._signals.values():
             rest = [(_RETURN, 0, 0, _ALLOW)] if self._processes else _one_of(0, (pid,))
             steps += [(_EQUAL, 0, len(rest), number), *rest]

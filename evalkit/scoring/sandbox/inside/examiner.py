@@ -101,7 +101,9 @@ def _as_raised(name: str, text: str) -> Exception:
     """`Failed` that is also the built-in exception `name`, so that tests which expect it see it."""
     if name not in _raised:
         base = getattr(builtins, name, None)
-        fits = isinstance(base, type) and issubclass(base, Exception) and base not in (AssertionError, UnicodeDecodeError)
+        fits = (
+            isinstance(base, type) and issubclass(base, Exception) and base not in (AssertionError, UnicodeDecodeError)
+        )
         try:
             _raised[name] = type("Failed", (Failed, base), {}) if fits and base is not Exception else Failed  # type: ignore[misc,assignment]
             _raised[name](text)
@@ -115,7 +117,7 @@ def _as_raised(name: str, text: str) -> Exception:
 class Remote:
     """An object of the candidate's process. It equals nothing but itself, and is no number."""
 
-    __slots__ = ("_handle", "_line", "_kind")
+    __slots__ = ("_handle", "_kind", "_line")
 
     def __init__(self, line: Line, handle: Any, kind: str = "") -> None:
         object.__setattr__(self, "_line", line)

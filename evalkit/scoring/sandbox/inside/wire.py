@@ -18,7 +18,8 @@ import select
 import struct
 import sys
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 MOST_BYTES = 32 * 2**20
 _DEEPEST = 200

@@ -16,7 +16,8 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import confine  # type: ignore[import-not-found]
 import examiner  # type: ignore[import-not-found]
@@ -67,7 +68,9 @@ class _Room:
             self.layers.append(f"landlock {version}")
         if wanted["seccomp"]:
             private = self._pids is not None
-            self._filters = {p: confine.Filter(p, private_files=private) for p in ((False, True) if private else (False,))}
+            self._filters = {
+                p: confine.Filter(p, private_files=private) for p in ((False, True) if private else (False,))
+            }
             self.layers.append("seccomp")
 
     @property
@@ -192,7 +195,9 @@ class Zygote:
         report, write = os.pipe()
         until_s = time.monotonic() + job["wall_s"]
         null = os.open("/dev/null", os.O_RDWR)
-        candidate = self._child(job, {0: null, 1: null, 2: null, 3: theirs.fileno()}, lambda: solution.serve(job["source"], 3))
+        candidate = self._child(
+            job, {0: null, 1: null, 2: null, 3: theirs.fileno()}, lambda: solution.serve(job["source"], 3)
+        )
         trusted = self._trusted(job, {0: null, 1: null, 2: null, 3: ours.fileno(), 4: write}, until_s)
         ours.close()
         theirs.close()
@@ -227,12 +232,15 @@ class Zygote:
         """Tests that share a process with the answer."""
         report, write = os.pipe()
         null = os.open("/dev/null", os.O_RDWR)
-        child = self._child(job, {0: null, 1: null, 2: null, 4: write}, lambda: suite.run(job["source"], job["suite"], 4))
+        word = os.urandom(16).hex()
+        source, tests = job["source"], job["suite"]["tests"]
+        fds = {0: null, 1: null, 2: null, 4: write}
+        child = self._child(job, fds, lambda: suite.run(source, tests, word, 4))
         os.close(write)
         os.close(null)
         watch = _Watch(child, job, time.monotonic() + job["wall_s"])
         data = watch.read({report: job["most_report"]})[report]
-        return self._finish(job, watch, data, [child])
+        return {**self._finish(job, watch, data, [child]), "word": word}
 
     def _finish(self, job: dict[str, Any], watch: _Watch, report: bytes, children: list[_Child]) -> dict[str, Any]:
         for child in children:
@@ -284,7 +292,7 @@ class _Watch:
 
     def read(self, most: dict[int, int]) -> dict[int, bytes]:
         """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
-        found = {fd: b"" for fd in most}
+        found = dict.fromkeys(most, b"")
         parts: dict[int, list[bytes]] = {fd: [] for fd in most}
         sizes = dict.fromkeys(most, 0)
         poll = select.poll()
