@@ -128,7 +128,9 @@ def _tasks(
     """The tasks named, or those of the suite, under the protocol."""
     found = [named.apply(protocol, catalog.find(name, folders)) for name in names]
     if board is not None:
-        found = [task for task in boards.suite(board, folders, protocol) if not names or task.name in names]
+        wanted = {*names, *(task.name for task in found)}
+        suite = boards.suite(board, folders, protocol)
+        found = [task for task in suite if not names or wanted & {task.name, task.base}]
     if not found:
         raise UsageError("which task? Name one (see: evalkit tasks list), or give --suite")
     return found

@@ -132,7 +132,7 @@ class Examination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Test cases of unittest that share a process with the answer, since they look into its objects or patch modules."""
+    """Test cases of unittest that share a process with the answer: they look into its objects, or patch modules."""
 
     source: Source
     limits: Limits = Limits()
@@ -251,7 +251,7 @@ def _ended(result: Mapping[str, Any]) -> _End:
     if result["stopped"] is not None:
         kind, reason = Kind(result["stopped"]), _STOPPED[result["stopped"]]
     elif result["signal"] is not None:
-        # SIGKILL comes from the limit of CPU time, SIGXCPU before it; SIGSEGV and SIGABRT mostly from memory that is not there
+        # SIGKILL and SIGXCPU come from the limit of CPU time
         kind = Kind.TIMEOUT if result["signal"] in (9, 24) else Kind.EXIT
         reason = _signal(result)
     elif result["exit"]:

@@ -31,7 +31,7 @@ class Worker:
     def __init__(self, launch: Launch) -> None:
         """Raises `SandboxUnavailable` with the reason."""
         self._scratch = launch.scratch
-        self._complaints = tempfile.TemporaryFile()
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         try:
             self._process = subprocess.Popen(
                 launch.command,

@@ -1,4 +1,4 @@
-"""The trusted side: runs the tests of an item against functions that live in another process, and says what came of them.
+"""The trusted side: runs the tests of an item against functions that live in another process, and says what came of it.
 
 The tests are code of the data set's author. They see the model's functions as proxies, whose results are plain values
 made here; an object of any other kind stays there, and equals nothing. So an answer can be wrong, but never convince.
@@ -33,8 +33,8 @@ class _Broken(BaseException):
 class Line:
     """The connection to the candidate."""
 
-    def __init__(self, fd: int, until_s: float, call_s: float) -> None:
-        self._channel = Channel(fd, fd)
+    def __init__(self, fd: int, until_s: float, call_s: float, most_bytes: int) -> None:
+        self._channel = Channel(fd, fd, most_bytes)
         self._until_s = until_s
         self._call_s = call_s
         self.n_asked = 0
@@ -196,12 +196,12 @@ class _Counted(ast.NodeTransformer):
         return [node, ast.copy_location(ast.fix_missing_locations(ast.copy_location(call, node)), node)]
 
 
-def examine(exam: dict[str, Any], fd: int, until_s: float) -> dict[str, Any]:
+def examine(exam: dict[str, Any], fd: int, until_s: float, most_bytes: int) -> dict[str, Any]:
     """Run the tests; `{"kind": None or a failure, "reason", "held": n, "tests": "..F"}`.
 
     Kind `task` means that the tests themselves are broken.
     """
-    line = Line(fd, until_s, exam["call_s"])
+    line = Line(fd, until_s, exam["call_s"], most_bytes)
     held = [0]
     try:
         test = _calls if exam["kind"] == "calls" else _code

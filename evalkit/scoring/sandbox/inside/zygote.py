@@ -1,12 +1,12 @@
 """The process that waits inside: for each job it forks the processes that do it, sealed off, and watches them.
 
-It starts with an empty environment and never holds a secret. It reads jobs from its standard input and writes results to
-its standard output, both as frames; it ends when its input ends. It runs nobody's code itself: what a job's processes
+It starts with an empty environment and never holds a secret. It reads jobs from its standard input and writes results
+to its standard output, both as frames; it ends when its input ends. It runs nobody's code: what a job's processes
 write to it are bytes, which it counts and hands on.
 
-Nor does it ever hold answers or tests, since a program may look through all the memory that it was forked with, and what
-was freed still lies there. The frame of a job has its limits; the frames after it are its parts, and each is read by the
-process that it is for.
+Nor does it ever hold answers or tests, since a program may look through all the memory that it was forked with, and
+what was freed still lies there. The frame of a job has its limits; the frames after it are its parts, and each is read
+by the process that it is for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import contextlib
 import gc
 import importlib
 import os
-import select
 import signal
 import socket
 import sys
@@ -28,20 +27,16 @@ import examiner  # type: ignore[import-not-found]
 import leftovers  # type: ignore[import-not-found]
 import solution  # type: ignore[import-not-found]
 import suite  # type: ignore[import-not-found]
+from children import MOST_COMPLAINT, READ, Child, Watch  # type: ignore[import-not-found]
 from wire import Channel, Gone  # type: ignore[import-not-found]
 
 _PRELOADED = (
-    "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math operator "
-    "random re statistics string time typing"
+    "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math "
+    "operator random re statistics string time typing"
 ).split()
-_OUTPUT_CHUNK = 1 << 16
 _MOST_OUTPUTS = 32 * 2**20
 """Bytes that all runs of a program together may print."""
-_MOST_COMPLAINT = 4096
-_LOOK_S = 0.25
 _TMP = "/tmp"
-_READ = b"r"
-"""Said by a child that has read its part of the job."""
 _SEALED = 5
 """Descriptor on which a child says that it is sealed off, before it runs anything; closed then."""
 
@@ -73,7 +68,7 @@ class _Room:
             confine.bound_privileges()
         version = confine.landlock_version() if wanted["landlock"] else 0
         if version:
-            self._landlock = confine.Landlock(version, self._readable, execute=True)
+            self._landlock = confine.Landlock(version, self._readable, processes=True)
             self._landlock_plain = confine.Landlock(version, self._readable)
             self.layers.append(f"landlock {version}")
         if wanted["seccomp"]:
@@ -115,7 +110,7 @@ class _Room:
         if self._filters:
             confine.drop_privileges()
         if self._landlock is not None:
-            (self._landlock if processes else self._landlock_plain).apply(folder, execute=processes)
+            (self._landlock if processes else self._landlock_plain).apply(folder)
         if self._filters:
             self._filters[processes].apply()
 
@@ -123,47 +118,6 @@ class _Room:
         """Remove what a child left."""
         if folder != _TMP:
             leftovers.remove(folder)
-
-
-class _Child:
-    """A process of a job."""
-
-    def __init__(self, pid: int, folder: str | None, said: int) -> None:
-        self.pid = pid
-        self.folder = folder
-        self._said = said
-        self.unsealed: str | None = None
-        """Why nothing was run: it could not be sealed off. Known once it has ended."""
-        self.status: int | None = None
-        self.cpu_s = 0.0
-        self._clock = (~pid << 3) | 2
-        """CPU time of another process, as clock_getcpuclockid(3) names it."""
-
-    def cpu_now_s(self) -> float:
-        try:
-            return time.clock_gettime(self._clock)
-        except OSError:
-            return 0.0
-
-    def wait_until_read(self) -> None:
-        """Wait until it has read its part of the job; raises `Gone` if it never will."""
-        if os.read(self._said, 1) != _READ:
-            raise Gone
-
-    def end(self) -> None:
-        """Kill it, and wait until it is gone; whatever it started dies with its PID namespace or cannot exist."""
-        if self.status is None:
-            for kill in (os.killpg, os.kill):
-                try:
-                    kill(self.pid, signal.SIGKILL)
-                except OSError:
-                    pass
-            _, self.status, usage = os.wait4(self.pid, 0)
-            self.cpu_s = usage.ru_utime + usage.ru_stime
-            first = os.read(self._said, _MOST_COMPLAINT)
-            os.close(self._said)
-            if first != b"\0":
-                self.unsealed = first.decode("utf-8", "replace") or "killed before it was sealed off"
 
 
 class Zygote:
@@ -186,18 +140,18 @@ class Zygote:
     def _part(self, say: int) -> Any:
         """In a child: its part of the job."""
         part = self._jobs.receive()
-        os.write(say, _READ)
+        os.write(say, READ)
         return part
 
     def _child(
         self, job: dict[str, Any], fds: dict[int, int], work: Callable[[Any], int | None], part: Any = None
-    ) -> _Child:
+    ) -> Child:
         """Fork the untrusted process, whose descriptors are `fds` and nothing else; without a `part` it reads one."""
         said, say = os.pipe()
         pid, folder = self._room.fork()
         if pid:
             os.close(say)
-            return _Child(pid, folder, said)
+            return Child(pid, folder, said)
         status = 9
         try:
             part = self._part(say) if part is None else part
@@ -219,19 +173,19 @@ class Zygote:
         report, write = os.pipe()
         until_s = time.monotonic() + job["wall_s"]
         null = os.open("/dev/null", os.O_RDWR)
-        fds = {0: null, 1: null, 2: null}
-        candidate = self._child(job, {**fds, 3: theirs.fileno()}, lambda source: solution.serve(source, 3))
+        fds, most = {0: null, 1: null, 2: null}, _most_answer(job)
+        candidate = self._child(job, {**fds, 3: theirs.fileno()}, lambda source: solution.serve(source, 3, most))
         trusted = self._trusted(job, {**fds, 3: ours.fileno(), 4: write}, until_s, candidate)
         ours.close()
         theirs.close()
         os.close(write)
         os.close(null)
         trusted.wait_until_read()
-        watch = _Watch(candidate, job, until_s + 1.0)
+        watch = Watch(candidate, job, until_s + 1.0)
         data = watch.read({report: job["most_report"]})[report]
         return self._finish(job, watch, data, [candidate, trusted])
 
-    def _trusted(self, job: dict[str, Any], fds: dict[int, int], until_s: float, candidate: _Child) -> _Child:
+    def _trusted(self, job: dict[str, Any], fds: dict[int, int], until_s: float, candidate: Child) -> Child:
         """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing.
 
         It reads its part when the candidate has read its own.
@@ -240,7 +194,7 @@ class Zygote:
         pid = os.fork()
         if pid:
             os.close(say)
-            return _Child(pid, None, said)
+            return Child(pid, None, said)
         try:
             candidate.wait_until_read()
             exam = self._part(say)
@@ -252,7 +206,7 @@ class Zygote:
                 os._exit(0)
             os.write(_SEALED, b"\0")
             os.close(_SEALED)
-            Channel(4, 4).send(examiner.examine(exam, 3, until_s))
+            Channel(4, 4).send(examiner.examine(exam, 3, until_s, _most_answer(job)))
         finally:
             os._exit(0)
         raise AssertionError
@@ -267,11 +221,11 @@ class Zygote:
         child.wait_until_read()
         os.close(write)
         os.close(null)
-        watch = _Watch(child, job, time.monotonic() + job["wall_s"])
+        watch = Watch(child, job, time.monotonic() + job["wall_s"])
         data = watch.read({report: job["most_report"]})[report]
         return {**self._finish(job, watch, data, [child]), "word": word}
 
-    def _finish(self, job: dict[str, Any], watch: _Watch, report: bytes, children: list[_Child]) -> dict[str, Any]:
+    def _finish(self, job: dict[str, Any], watch: Watch, report: bytes, children: list[Child]) -> dict[str, Any]:
         for child in children:
             child.end()
             if child.folder is not None:
@@ -306,8 +260,8 @@ class Zygote:
             child = self._child(job, fds, solution.run_program, source)
             for fd in (given, out_write, err_write):
                 os.close(fd)
-            watch = _Watch(child, job, time.monotonic() + job["wall_s"])
-            found = watch.read({out: max(1, min(job["most_output"], rest)), err: -_MOST_COMPLAINT})
+            watch = Watch(child, job, time.monotonic() + job["wall_s"])
+            found = watch.read({out: max(1, min(job["most_output"], rest)), err: -MOST_COMPLAINT})
             rest -= len(found[out])
             child.end()
             self._room.clean(child.folder or _TMP)
@@ -325,48 +279,12 @@ class Zygote:
         return {"runs": runs}
 
 
-class _Watch:
-    """Reads what a job writes until it is all there, and stops it at its limits."""
-
-    def __init__(self, child: _Child, job: dict[str, Any], until_s: float) -> None:
-        self._child = child
-        self._cpu_s = job["cpu_s"]
-        self._until_s = until_s
-        self.stopped: str | None = None
-        """Why it was stopped: `timeout` or `output limit`."""
-
-    def read(self, most: dict[int, int]) -> dict[int, bytes]:
-        """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
-        found = dict.fromkeys(most, b"")
-        parts: dict[int, list[bytes]] = {fd: [] for fd in most}
-        sizes = dict.fromkeys(most, 0)
-        poll = select.poll()
-        for fd in most:
-            poll.register(fd, select.POLLIN)
-        open_fds = set(most)
-        while open_fds and self.stopped is None:
-            rest_s = self._until_s - time.monotonic()
-            if rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s:
-                self.stopped = "timeout"
-                break
-            for fd, _ in poll.poll(min(rest_s, _LOOK_S) * 1000):
-                part = os.read(fd, _OUTPUT_CHUNK)
-                if not part:
-                    poll.unregister(fd)
-                    open_fds.discard(fd)
-                    continue
-                sizes[fd] += len(part)
-                if sizes[fd] <= abs(most[fd]):
-                    parts[fd].append(part)
-                elif most[fd] > 0:
-                    self.stopped = "output limit"
-        for fd in most:
-            os.close(fd)
-            found[fd] = b"".join(parts[fd])
-        return found
+def _most_answer(job: dict[str, Any]) -> int:
+    """Bytes of one value on the wire: as an object it takes several times as many, and must fit in memory twice."""
+    return int(job["limits"]["AS"]) // 8
 
 
-def _account(child: _Child) -> dict[str, Any]:
+def _account(child: Child) -> dict[str, Any]:
     status = child.status or 0
     code, number = (None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), None)
     return {"exit": code, "signal": number, "cpu_s": round(child.cpu_s, 4)}
