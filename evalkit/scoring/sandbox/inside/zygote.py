@@ -45,7 +45,8 @@ class _Room:
     """What seals a child off, as far as this machine allows; made once, applied in each child."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
-        self.layers: list[str] = ["rlimits"]
+        self.layers: list[str] = ["rlimits"] if wanted["rlimits"] else []
+        self._own_users = wanted["own_users"]
         self._scratch = wanted["scratch"]
         self._n = 0
         self._readable = [p for p in wanted["read_only"] if os.path.exists(p)]
@@ -67,6 +68,8 @@ class _Room:
         if wanted["seccomp"]:
             confine.bound_privileges()
         version = confine.landlock_version() if wanted["landlock"] else 0
+        if wanted["landlock_needed"] and not version:
+            raise OSError(0, "this kernel has no Landlock")
         if version:
             self._landlock = confine.Landlock(version, self._readable, processes=True)
             self._landlock_plain = confine.Landlock(version, self._readable)
@@ -101,13 +104,15 @@ class _Room:
         if self._pids is not None:
             if folder is not None:
                 confine.fresh_tmp(folder, tmp_bytes)
-            limits = {**limits, "NPROC": 128}  # counted within the user namespace
         if folder is not None:
             os.chdir(folder)
             if folder != _TMP:
                 os.environ.update(HOME=folder, TMPDIR=folder)
-        confine.limit(limits)
-        if self._filters:
+        if self._own_users:
+            limits = {**limits, "NPROC": 128}  # counted within the user namespace
+        if "rlimits" in self.layers:
+            confine.limit(limits)
+        if self._filters or self._landlock is not None:
             confine.drop_privileges()
         if self._landlock is not None:
             (self._landlock if processes else self._landlock_plain).apply(folder)
