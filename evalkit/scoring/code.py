@@ -18,7 +18,8 @@ from typing import Any
 
 from evalkit.errors import UsageError
 from evalkit.scoring import contest
-from evalkit.scoring.codetext import Code, Foreign, asserted, completed, find_code, find_expression
+from evalkit.scoring.asserted import asserted, find_expression
+from evalkit.scoring.codetext import Code, Foreign, completed, find_code
 from evalkit.scoring.grade import Extracted, Judged, grade
 from evalkit.scoring.sandbox import Examination, Failed, Kind, Limits, Outcome, Sandbox, Source, Suite
 from evalkit.types import Generation, Item, Json, SandboxChoice, Score, Status

@@ -1,9 +1,9 @@
 """Test cases of unittest in the process of the answer: for tests that look into its objects or patch what it calls.
 
 The answer could change what judges it. So a control stands among the tests, which must fail and be seen to fail; what
-unittest and the built-ins consist of is compared before and after; and the result carries a word that the answer is not
-told. This finds the usual tricks. It is weaker than a judge in another process: a program that takes its own memory apart
-can find the word.
+unittest and the built-ins consist of is compared before and after; and the result carries a word that the answer is
+not told. This finds the usual tricks. It is weaker than a judge in another process: a program that takes its own
+memory apart can find the word.
 """
 
 from __future__ import annotations
