@@ -145,7 +145,7 @@ def test_a_window_has_the_rows_of_its_days(
         ("livecodebench:release_v5", "write FIRST..LAST"),
         ("livecodebench:", "write FIRST..LAST"),
         ("gsm8k:2024-08..2025-01", "gsm8k has no window of dates; leave out :2024-08..2025-01"),
-        ("livecodebenc:2024-08..2025-01", "did you mean livecodebench?"),
+        ("livecodebenc:2024-08..2025-01", "did you mean livecodebench"),
     ],
 )
 def test_a_wrong_window_is_refused(cli: Cli, name: str, words: str) -> None:

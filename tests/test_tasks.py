@@ -266,7 +266,8 @@ def rows_file(task: TaskSpec, real_data: Path) -> Path:
     split = task.dataset.split
     if task.dataset.path == "json":
         return file_beside(task.dataset, split)
-    return real_data / task.dataset.mirror.get(split, f"{task.base}/{split}.jsonl")
+    file = real_data / task.dataset.mirror.get(split, f"{task.base}/{split}.jsonl")
+    return file if file.is_file() else file.with_name(file.name + ".gz")
 
 
 @pytest.mark.parametrize("task", shipped(), ids=lambda t: t.name)
@@ -299,7 +300,7 @@ def test_lm_eval_reads_the_same_file(task: TaskSpec, real_data: Path) -> None:
     theirs = ConfigurableTask(config=config)
     item = next(iter(loader.items(task, 1)))
     docs = itertools.islice(theirs.test_docs(), 100 if task.where else 1)
-    doc = next(doc for doc in docs if theirs.doc_to_text(doc) in item.messages[0][1])
+    doc = next(doc for doc in docs if theirs.doc_to_text(doc) in item.messages[-1][1])
     target = theirs.doc_to_target(doc)
     if task.choices is not None:
         options = without_letters(theirs.doc_to_choice(doc))
