@@ -86,6 +86,9 @@ class RunsCode(Protocol):
     def require(self) -> None:
         """Raises `SandboxUnavailable` where that cannot be done safely."""
 
+    def lacking(self, item: Item) -> str | None:
+        """What an item needs to be graded that is not there, in words."""
+
 
 class StoppingRule(Protocol):
     """Says which rounds of a task are wanted, and of which items. Called from another thread than the runner's."""

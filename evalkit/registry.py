@@ -7,13 +7,14 @@ Built-ins stand in the table; other packages add theirs by entry points of the g
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
 from evalkit.contracts import RunsCode, Scorer
 from evalkit.errors import UnknownName
-from evalkit.types import Json, RunSpec, SandboxChoice
+from evalkit.types import Item, Json, RunSpec, SandboxChoice
 
 
 class Table:
@@ -91,13 +92,18 @@ def build_scorers(spec: RunSpec, sandbox: SandboxChoice) -> dict[str, Scorer]:
     return {task.name: build_scorer(task.scorer, task.scorer_args, sandbox) for task in spec.tasks}
 
 
-def require_gradable(spec: RunSpec, sandbox: SandboxChoice) -> None:
-    """Raises what would keep the answers of a run from being graded here, such as `SandboxUnavailable`."""
+@contextmanager
+def graders(spec: RunSpec, sandbox: SandboxChoice) -> Iterator[Callable[[str, Item], str | None]]:
+    """Says of a task's items why they could not be graded here, if so; while it is open.
+
+    Raises what would keep all of them from being graded, such as `SandboxUnavailable`.
+    """
     scorers = build_scorers(spec, sandbox)
     try:
-        for scorer in scorers.values():
-            if isinstance(scorer, RunsCode):
-                scorer.require()
+        running = {name: scorer for name, scorer in scorers.items() if isinstance(scorer, RunsCode)}
+        for runner in running.values():
+            runner.require()
+        yield lambda task, item: running[task].lacking(item) if task in running else None
     finally:
         for scorer in scorers.values():
             scorer.close()

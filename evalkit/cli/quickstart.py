@@ -21,7 +21,7 @@ from evalkit.files import write_file
 from evalkit.leaderboard import fill
 from evalkit.planning import create_run
 from evalkit.references import load_references
-from evalkit.registry import EXPORTERS, SCORERS, require_gradable
+from evalkit.registry import EXPORTERS, SCORERS, graders
 from evalkit.report.terminal import print_comparisons, print_summary
 from evalkit.store import RunStore
 from evalkit.tasks.items import ItemLoader
@@ -94,12 +94,12 @@ def _spec(board: Board, gguf: Path | None, limit: int | None) -> RunSpec:
 def _without_code(spec: RunSpec) -> RunSpec:
     """The same without tasks whose answers are run, where there is no sandbox for that: the others can be shown."""
     try:
-        require_gradable(spec, SandboxChoice())
+        with graders(spec, SandboxChoice()):
+            return spec
     except SandboxUnavailable as fault:
         note(f"tasks with code are left out: {fault}")
         tasks = tuple(task for task in spec.tasks if not getattr(SCORERS.get(task.scorer), "runs_code", False))
         return dataclasses.replace(spec, tasks=tasks)
-    return spec
 
 
 def _write_files(store: RunStore, board: Board) -> dict[str, str]:

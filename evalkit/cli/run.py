@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +32,12 @@ from evalkit.execution import run_to_end
 from evalkit.opinions import add_opinions, second_grader
 from evalkit.planning import OMITTABLE, changed_fields, create_run, extend_run
 from evalkit.references import load_references
-from evalkit.registry import require_gradable
+from evalkit.registry import graders
 from evalkit.runner import INTERRUPTED
 from evalkit.stopping import all_items, require_decidable
 from evalkit.store import ResponseCache, RunStore
 from evalkit.tasks.items import ItemLoader
-from evalkit.types import LEAST_REPETITION, Json, RunSpec, SandboxChoice, Status
+from evalkit.types import LEAST_REPETITION, Item, Json, RunSpec, SandboxChoice, Status
 
 if TYPE_CHECKING:
     from evalkit.summary import RunSummary
@@ -117,10 +117,10 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
         spec = build_spec(names, options)
         client = build(spec.model)
         Spending(budget_of(options), spec.model.endpoint.prices)
-        require_gradable(spec, sandbox_of(options))
         if options["cache"]:
             ResponseCache(options["cache"]).close()
-        store = _create(spec, options["out"], loader, client.describe())
+        with graders(spec, sandbox_of(options)) as obstacle:
+            store = _create(spec, options["out"], loader, client.describe(), obstacle)
     with store:
         note(f"run directory: {store.folder}")
         if options["extend"]:
@@ -147,12 +147,18 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
         )
 
 
-def _create(spec: RunSpec, out: Path, loader: ItemLoader, endpoint: Mapping[str, Json]) -> RunStore:
+def _create(
+    spec: RunSpec,
+    out: Path,
+    loader: ItemLoader,
+    endpoint: Mapping[str, Json],
+    obstacle: Callable[[str, Item], str | None],
+) -> RunStore:
     """Make the run directory, unless a task of a run that is to end when it is decided never can be."""
     refs = load_references() if spec.until_decided else []
     if spec.until_decided:
         require_decidable(spec, refs)
-    store = create_run(spec, out, loader, endpoint)
+    store = create_run(spec, out, loader, endpoint, obstacle=obstacle)
     if spec.until_decided:
         try:
             require_decidable(spec, refs, all_items(store.record))

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -59,6 +60,12 @@ class CodeScorer:
     def require(self) -> None:
         """Start the sandbox; raises `SandboxUnavailable` where there is none."""
         self._sandbox()
+
+    def lacking(self, item: Item) -> str | None:
+        """Libraries that an item names (`libraries`, a list or one as text) and the sandbox's interpreter lacks."""
+        needed = set(re.findall(r"\w+", str(item.metadata.get("libraries") or "")))
+        absent = {line.partition(":")[0] for line in self._sandbox().missing} if needed else set()
+        return f"needs {', '.join(sorted(absent & needed))}" if absent & needed else None
 
     def score(self, item: Item, generation: Generation) -> Score:
         """Run the code of an answer, which is looked for in the text."""
@@ -127,7 +134,8 @@ class CodeScorer:
         if self._tests == "cases":
             return contest.run(self._sandbox(), item, source, self._limits)
         if self._tests == "unittest":
-            self._require_libraries(item)
+            if lacking := self.lacking(item):
+                raise Failed(lacking)
             job = Suite(source=source, limits=self._limits, tests=str(item.target), processes=self._processes)
             return self._sandbox().suite(job)
         prompt, entry_point, given = _texts(item, "prompt", "entry_point", "given")
@@ -141,14 +149,6 @@ class CodeScorer:
                 call_s=self._limits.wall_s,
             )
         )
-
-    def _require_libraries(self, item: Item) -> None:
-        """Raises `Failed` for an item that needs what the sandbox's interpreter does not have."""
-        absent = {line.partition(":")[0] for line in self._sandbox().missing}
-        needed = item.metadata.get("libraries")
-        lacking = sorted(absent & set(needed)) if isinstance(needed, (list, tuple)) else []
-        if lacking:
-            raise Failed(f"left out: needs {', '.join(lacking)}, which the sandbox's interpreter does not have")
 
     def _expression(self, text: str, what: str) -> Code | None:
         """An expression as a function that gives its value; the question's own code runs with the tests."""
