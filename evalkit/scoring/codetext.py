@@ -36,7 +36,7 @@ _STRONG = re.compile(
 )
 """What only code has at the start of a line."""
 _STATEMENT = re.compile(
-    r"^[ \t]*+(?:[A-Za-z_][\w.]*+(?:[ \t]*+,[ \t]*+[A-Za-z_]\w*+)*+(?:\[[^\n]{1,200}?\])?"
+    r"^[ \t]*+(?:\(?[A-Za-z_][\w.]*+(?:[ \t]*+,[ \t]*+[A-Za-z_]\w*+)*+\)?(?:\[[^\n]{1,200}?\])?"
     r"(?:[ \t]{0,9}:[ \t]{0,9}[\w\[\], .]{1,99})?[ \t]*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=[^=]"
     r"|(?!(?:and|or|not|in|is|if|for|while|with|return)\b)[A-Za-z_][\w.]*+\(.*\)[ \t]*(?:#.*)?$"
     r"|(?:for|while|if|elif|with|match|except|case)\b.*:[ \t]*(?:#.*|\w[^\n]*)?$|(?:else|try|finally)[ \t]*:|return\b"
@@ -141,9 +141,9 @@ def completed(prompt: str, completion: str, entry_point: str) -> Code:
             return found
     again = _definition(whole, entry_point)
     if again is not None and not _is_body(whole[: again.start()]):
-        top = _top(whole, again)
-        code, cut = _until_next(whole[again.start() if top == again.start() else top :], entry_point, flat=False)
-        code = whole[_start(whole[:top]) : top] + code
+        at = _top(whole, again) if again[0][0].isspace() else again.start()
+        rest, cut = _until_next(whole[at:], entry_point, flat=False)
+        code = whole[min(_start(whole), at) : at] + rest
         return Code(code, "bare", _before(prompt, entry_point), (code,), conclusive=cut)
     if not defines(prompt, entry_point):
         return _bare(whole, entry_point, prompt)
