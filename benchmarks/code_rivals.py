@@ -48,18 +48,22 @@ while True:
 """A process that forks for each program: no isolation, and an exit status decides."""
 
 EVALPLUS = """
-import json, sys
+import json, os, sys
 from evalplus.evaluate import evaluate
 
 real = sys.stdout
 sys.stdout = sys.stderr
+results = sys.argv[1].replace(".jsonl", "_eval_results.json")
 for _ in sys.stdin:
     evaluate("humaneval", samples=sys.argv[1], base_only=True, parallel=int(sys.argv[2]), i_just_wanna_run=True)
-    with open(sys.argv[1].replace(".jsonl", "_eval_results.json")) as file:
+    with open(results) as file:
         found = json.load(file)["eval"]
+    os.remove(results)
     print(sum(one["base_status"] == "pass" for some in found.values() for one in some), file=real, flush=True)
 """
 """What `evalplus.evaluate` does once it is loaded, each time that a line arrives."""
+EVALPLUS_FAILS = 1
+"""HumanEval/32, where it counts no call as passed and then misses them."""
 
 
 def program(row: Row) -> str:
