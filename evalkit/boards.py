@@ -4,7 +4,7 @@ title: Parity with o1 and DeepSeek R1
 protocol: deepseek-r1       named protocol of the suite; every row is held against it
 tasks:                      what `evalkit run --suite` runs, each with a column
   - {task: aime24, margin: 0.05, alpha: 0.05, samples: 64, group: Mathematics}
-columns:                    further columns, of published numbers only
+columns:                    further columns, of published numbers, and of runs that have a task for them all the same
   - {benchmark: aime24, measures: majority, title: AIME 2024 cons@64, group: Mathematics}
   - {benchmark: livecodebench, variant: 2024-08..2025-01, group: Code}
 references:                 rows of published models
@@ -30,7 +30,7 @@ from evalkit import references, resources
 from evalkit.codec import convert
 from evalkit.errors import UnknownName, UsageError, nearest
 from evalkit.protocols import named
-from evalkit.tasks import catalog
+from evalkit.tasks import catalog, windows
 from evalkit.types import (
     Board,
     BoardColumn,
@@ -96,19 +96,34 @@ def suite(board: Board, folders: Sequence[Path] = (), protocol: NamedProtocol | 
 
 def further_tasks(board: Board, refs: Sequence[Reference], folders: Sequence[Path] = ()) -> list[TaskSpec]:
     """Tasks that measure what a further column shows, under the board's protocol: a run may have them all the same."""
-    chosen = protocol_of(board)
+    chosen, known = protocol_of(board), catalog.scan(folders)
+    homes = {references.stem(ref): ref.task for ref in refs if ref.task}
+    tasks = catalog.by_base(known)
+    found: dict[str, TaskSpec] = {}
+    for column in board.columns:
+        name = _measuring(column, homes)
+        task = tasks.get(name.partition(":")[0]) if name else None
+        if name is not None and task is not None and (task.window is None) == (":" not in name):
+            found[name] = catalog.pick(known, name)
     own = {entry.task for entry in board.tasks}
-    names = {ref.task for ref in refs if ref.task} - own
-    plain = {column.benchmark for column in board.columns if column.measures == MEAN and column.variant is None}
-    wanted = {ref.task for ref in refs if ref.task in names and references.stem(ref) in plain}
-    found = [entry.task for entry in catalog.scan(folders) if entry.task and entry.task.name in wanted]
-    return [named.apply(chosen, task) for task in found]
+    return [named.apply(chosen, task) for name, task in found.items() if name not in own]
+
+
+def _measuring(column: BoardColumn, homes: Mapping[str, str]) -> str | None:
+    """The name of a task that measures what a further column shows; `homes`: benchmark -> its task, if it has one.
+
+    A variant that is no window of dates is nothing that a task can be asked for.
+    """
+    home = homes.get(column.benchmark)
+    if home is None or column.measures != MEAN:
+        return None
+    return home if column.variant is None else windows.name_of(home, column.variant)
 
 
 def columns(board: Board, tasks: Mapping[str, TaskSpec], refs: Sequence[Reference]) -> list[Column]:
     """The columns of a board: its tasks, then those of published numbers, which `tasks` may measure too."""
-    stems = {ref.task: references.stem(ref) for ref in refs if ref.task}
-    measured = {references.stem(ref): ref.task for ref in refs if ref.task in tasks}
+    homes = {references.stem(ref): ref.task for ref in refs if ref.task}
+    stems = {task: stem for stem, task in homes.items()}
     titles = {references.stem(ref): ref.benchmark for ref in refs}
     found = []
     for entry in board.tasks:
@@ -118,7 +133,8 @@ def columns(board: Board, tasks: Mapping[str, TaskSpec], refs: Sequence[Referenc
                 key=entry.task,
                 title=task.title,
                 task=entry.task,
-                benchmark=stems.get(entry.task, entry.task),
+                benchmark=stems.get(task.base, task.base),
+                variant=str(task.window or ""),
                 group=entry.group,
                 dataset=task.dataset.path,
                 dataset_config=task.dataset.name,
@@ -128,11 +144,12 @@ def columns(board: Board, tasks: Mapping[str, TaskSpec], refs: Sequence[Referenc
             )
         )
     for extra in board.columns:
+        name = _measuring(extra, homes)
         found.append(
             Column(
                 key=column_key(extra),
                 title=extra.title or titles[extra.benchmark],
-                task=measured.get(extra.benchmark) if extra.measures == MEAN and extra.variant is None else None,
+                task=name if name in tasks else None,
                 benchmark=extra.benchmark,
                 measures=extra.measures,
                 unit=extra.unit or "%",
@@ -145,7 +162,7 @@ def columns(board: Board, tasks: Mapping[str, TaskSpec], refs: Sequence[Referenc
 
 def _parse(doc: Document, name: str) -> Board:
     doc.check_keys(doc.data, _KEYS)
-    tasks = _rows(doc, "tasks", BoardTask, "task")
+    tasks = _with_whole_names(doc, _rows(doc, "tasks", BoardTask, "task"))
     columns = _rows(doc, "columns", BoardColumn, "benchmark")
     if not tasks and not columns:
         raise doc.error("tasks", "missing: a list of tasks (or of columns, for a board that nothing can be run for)")
@@ -165,9 +182,22 @@ def _parse(doc: Document, name: str) -> Board:
     return board
 
 
+def _with_whole_names(doc: Document, tasks: Sequence[BoardTask]) -> tuple[BoardTask, ...]:
+    """Every task by the name that runs have: a window of dates that is left out is the task's own."""
+    known, found = catalog.scan(), []
+    for i, entry in enumerate(tasks):
+        try:
+            found.append(dataclasses.replace(entry, task=catalog.pick(known, entry.task).name))
+        except UnknownName as fault:
+            hint = "; a benchmark without a task stands under `columns`"
+            raise doc.error(f"tasks.{i}.task", f"{fault}{hint}") from None
+        except UsageError as fault:
+            raise doc.error(f"tasks.{i}.task", str(fault)) from None
+    return tuple(found)
+
+
 def _check(doc: Document, board: Board) -> None:
     """Everything a board names exists, and nothing stands in it twice."""
-    known = catalog.scan()
     for i, task in enumerate(board.tasks):
         for key in ("margin", "alpha"):
             value, most = getattr(task, key), 1 if key == "margin" else 0.5
@@ -175,11 +205,6 @@ def _check(doc: Document, board: Board) -> None:
                 raise doc.error(f"tasks.{i}.{key}", f"must be a fraction between 0 and {most}")
         if task.samples is not None and task.samples < 1:
             raise doc.error(f"tasks.{i}.samples", "must be at least 1")
-        try:
-            catalog.pick(known, task.task)
-        except UnknownName as fault:
-            hint = "; a benchmark without a task stands under `columns`"
-            raise doc.error(f"tasks.{i}.task", f"{fault}{hint}") from None
     refs = references.load_references()
     for i, column in enumerate(board.columns):
         _check_column(doc, f"columns.{i}", column, refs)

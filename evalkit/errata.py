@@ -30,7 +30,7 @@ _ITEM_KEYS = {"item", "text", "published", "target", "any_of", "reason"}
 
 def corrected(task: TaskSpec) -> TaskSpec:
     """The task with the corrections that are known for it; raises `TaskError` for a file that is wrong."""
-    return dataclasses.replace(task, errata=find(task.name))
+    return dataclasses.replace(task, errata=find(task.base))
 
 
 def find(task: str, folder: Path | None = None) -> Errata | None:

@@ -281,7 +281,7 @@ def test_a_run_json_is_repeated_elsewhere_but_not_as_something_else(cli: Cli, da
         assert again.code == 0 and len(two.bodies) == 3
         refused = cli("run", file, "--samples", 3, "--temperature", 0.1, "--out", "third")
         assert refused.code == 2 and "--samples, --temperature" in refused.err
-        file.write_text(file.read_text().replace('"schema": 4', '"schema": 2'))
+        file.write_text(file.read_text().replace('"schema": 5', '"schema": 2'))
         old = cli("run", file, "--out", "third")
         assert old.code == 2 and "another version" in old.err
     assert not Path("third").exists()

@@ -169,19 +169,23 @@ def test_either_of_several_golds_is_right(cli: Cli, tmp_path: Path) -> None:
     assert found == [("scored", 1.0, 1), ("scored", 1.0, 1), ("scored", 0.0, 1), ("unparsed", None, 0)]
 
 
-def test_a_run_of_the_schema_before_is_read_and_upgraded(cli: Cli, svamp: Path) -> None:
+@pytest.mark.parametrize("schema", [3, 4])
+def test_a_run_of_an_older_schema_is_read_and_upgraded(cli: Cli, svamp: Path, schema: int) -> None:
     run(cli, svamp, "--errata", "off", n680="5")
     folder = only_run()
     with sqlite3.connect(folder / "samples.sqlite") as db:
-        db.executescript("DROP TABLE opinions; ALTER TABLE samples DROP COLUMN erratum")
-    old = record(folder) | {"schema": 3}
-    del old["spec"]["tasks"][0]["errata"]
+        db.executescript("ALTER TABLE samples DROP COLUMN detail")
+        if schema == 3:
+            db.executescript("DROP TABLE opinions; ALTER TABLE samples DROP COLUMN erratum")
+    old = record(folder) | {"schema": schema}
+    if schema == 3:
+        del old["spec"]["tasks"][0]["errata"]
     (folder / "run.json").write_text(json.dumps(old))
     assert cli("score", folder, "--errata", "on", "--diff", "--json").json[0]["item"] == "chal-680"
     assert cli("report", folder).code == 0
-    assert record(folder)["schema"] == 3, "reading changes nothing"
+    assert record(folder)["schema"] == schema, "reading changes nothing"
     assert cli("score", folder, "--errata", "on", "--json").json["changed"] == {"svamp": 1}
-    assert record(folder)["schema"] == 4 and marks(folder)[2][0] == 1.0
+    assert record(folder)["schema"] == 5 and marks(folder)[2][0] == 1.0
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda f: f.stem)

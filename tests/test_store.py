@@ -148,6 +148,6 @@ def test_what_cannot_be_written_is_an_error_of_the_run(cli: Cli, data_dir: Path)
 
 def test_a_newer_schema_is_refused(cli: Cli, finished: Path) -> None:
     file = finished / "run.json"
-    file.write_text(file.read_text().replace('"schema": 4', '"schema": 99'))
+    file.write_text(file.read_text().replace('"schema": 5', '"schema": 99'))
     result = cli("score", finished)
     assert result.code == 2 and "schema 99" in result.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -15,7 +16,9 @@ from evalkit.tasks import catalog
 from evalkit.tasks.choices import without_letters
 from evalkit.tasks.items import ItemLoader
 from evalkit.tasks.loader import load_task
-from evalkit.types import TaskSpec
+from evalkit.tasks.protocol import protocol
+from evalkit.tasks.sources import file_beside, portable_folder
+from evalkit.types import DatasetSpec, TaskSpec
 
 SHIPPED = Path(__file__).parents[1] / "tasks"
 
@@ -35,6 +38,11 @@ metadata:
     prompt: math/boxed
     scorer: math
 """
+
+
+def data_files(name: str) -> tuple[str, str]:
+    return "someone/sums", f"json\ndataset_kwargs: {{data_files: {{test: {name}}}}}"
+
 
 BROKEN = [
     ("misspelt key", "repeats: 2", "repeat: 2", 9, "did you mean 'repeats'"),
@@ -84,6 +92,22 @@ BROKEN = [
     ("a seed in words", "    scorer: math", "    scorer: math\n    shuffle: yes", 15, "whole number"),
     ("a broken condition", "    scorer: math", "    scorer: math\n    where: '{{a'", 15, "template error"),
     ("a condition that is code", "    scorer: math", "    scorer: math\n    where: !function a.b", 15, "must be text"),
+    ("fields in a list", "    scorer: math", "    scorer: math\n    scorer_fields: [a]", 15, "must be a mapping"),
+    ("a broken field", "    scorer: math", "    scorer: math\n    scorer_fields: {a: '{{a'}", 15, "template error"),
+    ("a number as field", "    scorer: math", "    scorer: math\n    scorer_fields: {a: 1}", 15, "must be text"),
+    ("a field of ours", "    scorer: math", "    scorer: math\n    scorer_fields: {choices: a}", 15, "another name"),
+    ("no window", "    scorer: math", "    scorer: math\n    window: 2024-08..2025-01", 15, "must be a mapping"),
+    ("a window of no field", "    scorer: math", "    scorer: math\n    window: {default: a..b}", 15, "field: missing"),
+    ("no default", "    scorer: math", "    scorer: math\n    window: {field: day}", 15, "default: missing"),
+    ("a window of no days", "    scorer: math", "    scorer: math\n    window: {field: d, default: x}", 15, "no window"),
+    ("a file elsewhere", *data_files("/etc/passwd"), 4, "relative path"),
+    ("a file above", *data_files("a/../../b.jsonl"), 4, "relative path"),
+    ("a file that is not there", *data_files("gone.jsonl"), 4, "no file gone.jsonl in"),
+    ("a file of another split", "someone/sums", "json\ndataset_kwargs: {data_files: {train: a}}", 4, "split test"),
+    ("one file for all", "someone/sums", "json\ndataset_kwargs: {data_files: a.jsonl}", 4, "is the split train"),
+    ("a list of files", "someone/sums", "json\ndataset_kwargs: {data_files: [a]}", 4, "must map each split"),
+    ("no file", "someone/sums", "json", None, "must map each split"),
+    ("more than files", "someone/sums", "json\ndataset_kwargs: {data_file: a}", 4, "did you mean 'data_files'"),
     ("unknown few-shot", "repeats: 2", "repeats: 2\nnum_fewshot: 2", 10, "2 examples wanted"),
 ]
 
@@ -265,10 +289,16 @@ def shipped() -> list[TaskSpec]:
 
 def mirrored(task: TaskSpec, real_data: Path) -> ItemLoader:
     """A loader for the real rows of a task; some may not be kept in a mirror."""
-    split = task.dataset.split
-    if not (real_data / task.dataset.mirror.get(split, f"{task.name}/{split}.jsonl")).is_file():
+    if not rows_file(task, real_data).is_file():
         pytest.skip(f"no mirror of {task.dataset.path}")
     return ItemLoader(real_data)
+
+
+def rows_file(task: TaskSpec, real_data: Path) -> Path:
+    split = task.dataset.split
+    if task.dataset.path == "json":
+        return file_beside(task.dataset, split)
+    return real_data / task.dataset.mirror.get(split, f"{task.base}/{split}.jsonl")
 
 
 @pytest.mark.parametrize("task", shipped(), ids=lambda t: t.name)
@@ -296,7 +326,7 @@ def test_lm_eval_reads_the_same_file(task: TaskSpec, real_data: Path) -> None:
     config = load_yaml(next(SHIPPED.rglob(task.source_file)))
     assert config["generation_kwargs"]["until"] == []
     split = config["test_split"]
-    file = real_data / task.dataset.mirror.get(split, f"{task.name}/{split}.jsonl")
+    file = rows_file(task, real_data)
     config.update(dataset_path="json", dataset_name=None, dataset_kwargs={"data_files": {split: str(file)}})
     theirs = ConfigurableTask(config=config)
     item = next(iter(loader.items(task, 1)))
@@ -324,3 +354,65 @@ def test_few_shot_examples_from_another_split(cli: Cli, tmp_path: Path, where: s
     assert shown.code == 0, shown.err
     messages = [tuple(m) for m in shown.json["items"][0]["messages"]]
     assert messages == [("user", "train question"), ("assistant", "train answer"), ("user", "test question")]
+
+
+def test_the_scorer_is_given_fields_of_any_type(tmp_path: Path) -> None:
+    own = "    scorer: math\n    scorer_fields: {many: list, name: 'f{{n}}', word: constant, n: !function own.twice}"
+    task = load_task(write(tmp_path, GOOD.replace("    scorer: math", own)))
+    (tmp_path / "own.py").write_text("def twice(row):\n    return {'n': 2 * row['n']}\n")
+    rows: list[dict[str, object]] = [{"question": "?", "answer": "1", "list": [1, {"a": None}], "n": 3}]
+    (item,) = ItemLoader(mirror(tmp_path / "data", rows), trusted=[tmp_path]).items(task)
+    assert item.metadata == {"many": [1, {"a": None}], "name": "f3", "word": "constant", "n": {"n": 6}}
+    shown = protocol(task, data_digest=None, n_items=1)
+    assert shown["scorer_fields"]["n"] == "!function own.twice"
+    with pytest.raises(TaskError, match="not trusted"):
+        list(ItemLoader(tmp_path / "data").items(task))
+    failing = load_task(write(tmp_path, GOOD.replace("    scorer: math", own.replace("{{n}}", "{{m}}"))))
+    with pytest.raises(TaskError, match=r"sums.yaml: metadata.evalkit.scorer_fields.name: 'm' is undefined; a row has"):
+        list(ItemLoader(tmp_path / "data", trusted=[tmp_path]).items(failing))
+
+
+def test_what_a_task_does_not_use_is_not_in_its_protocol(tmp_path: Path) -> None:
+    shown = protocol(load_task(write(tmp_path)), data_digest=None, n_items=1)
+    assert {"scorer_fields", "window", "where", "choices"}.isdisjoint(shown), "digests are older than these"
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "below/rows.jsonl", "rows.jsonl.gz"])
+@pytest.mark.parametrize("written", ["{test: %s}", "%s"])
+def test_rows_stand_in_a_file_beside_the_task(tmp_path: Path, name: str, written: str) -> None:
+    """Whatever the data folder holds, and without any of the two in what is compared."""
+    folder = tmp_path / "mine"
+    file = folder / name
+    file.parent.mkdir(parents=True)
+    plain = b'{"question": "1 + 1", "answer": "2"}\n\n{"question": "1 + 2", "answer": "3"}\n'
+    file.write_bytes(gzip.compress(plain) if name.endswith(".gz") else plain)
+    text = GOOD.replace("someone/sums", f"json\ndataset_kwargs: {{data_files: {written % name.removesuffix('.gz')}}}")
+    task = load_task(write(folder, text.replace("test_split: test", "test_split: train") if written == "%s" else text))
+    other = mirror(tmp_path / "data", [{"question": "0", "answer": "0"}])
+    for loader in (ItemLoader(), ItemLoader(other)):
+        assert [i.target for i in loader.items(task)] == ["2", "3"]
+        assert [i.target for i in loader.items(task, 1)] == ["2"]
+        assert loader.data_digest(task) == "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
+    assert str(tmp_path) not in json.dumps(protocol(task, data_digest=None, n_items=2))
+    file.unlink()
+    with pytest.raises(DatasetError, match=r"sums: no file .*rows.jsonl in .*mine, the folder of the task file"):
+        list(ItemLoader().items(task))
+
+
+def test_a_file_beside_the_task_stays_there(tmp_path: Path) -> None:
+    (tmp_path / "secret.jsonl").write_text("{}")
+    write(tmp_path / "mine")
+    (tmp_path / "mine" / "rows.jsonl").symlink_to(tmp_path / "secret.jsonl")
+    with pytest.raises(TaskError, match="relative path to a file in the folder of the task file"):
+        load_task(write(tmp_path / "mine", GOOD.replace(*data_files("rows.jsonl"))))
+    (tmp_path / "mine" / "rows.jsonl").unlink()
+    (tmp_path / "mine" / "rows.jsonl").write_text('{"question": 1}\n[]\n')
+    task = load_task(write(tmp_path / "mine", GOOD.replace(*data_files("rows.jsonl")).replace("{{answer}}", "1")))
+    with pytest.raises(DatasetError, match=r"mine/rows.jsonl:2: a row must be a JSON object"):
+        list(ItemLoader().items(task))
+
+
+def test_the_folder_of_a_shipped_task_is_kept_without_its_place() -> None:
+    assert portable_folder(SHIPPED / "code") == "code"
+    spec = DatasetSpec(path="json", folder="code", kwargs={"data_files": {"test": "livecodebench.yaml"}})
+    assert file_beside(spec, "test") == SHIPPED / "code" / "livecodebench.yaml"

@@ -29,7 +29,7 @@ from evalkit.types import Board, ModelSpec, NamedProtocol, RunRecord, RunSpec, T
 MOST_ROUNDS = 64
 NOT_ASKED_AGAIN = frozenset(
     {"data_dir", "trusted", "task_folders", "out", "retry", "extend"}
-    | {"max_cost", "max_tokens_total", "max_time", "cache", "second"}
+    | {"max_cost", "max_tokens_total", "max_time", "cache", "second", "sandbox", "allow_unsafe_code"}
 )
 """Settled when a run is resumed (where items come from and the run goes), or not part of what it asks for."""
 
@@ -128,7 +128,9 @@ def _tasks(
     """The tasks named, or those of the suite, under the protocol."""
     found = [named.apply(protocol, catalog.find(name, folders)) for name in names]
     if board is not None:
-        found = [task for task in boards.suite(board, folders, protocol) if not names or task.name in names]
+        wanted = {*names, *(task.name for task in found)}
+        suite = boards.suite(board, folders, protocol)
+        found = [task for task in suite if not names or wanted & {task.name, task.base}]
     if not found:
         raise UsageError("which task? Name one (see: evalkit tasks list), or give --suite")
     return found

@@ -126,7 +126,7 @@ def _task(name: str, folders: Sequence[Path]) -> TaskSpec:
     try:
         return catalog.find(name, folders)
     except UnknownName:
-        known = [e.task.name for e in catalog.scan(folders) if e.task]
+        known = catalog.by_base(catalog.scan(folders))
         suites = boards.names()
         raise UnknownName("suite or task", name, [*suites, *known], f"suites: {', '.join(suites)}") from None
 

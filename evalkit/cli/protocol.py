@@ -95,14 +95,14 @@ def _named(text: str) -> _Thing:
     if text in refs:
         return refs[text]
     tasks = _tasks()
-    if text in tasks:
-        return tasks[text]
+    if text.partition(":")[0] in tasks:
+        return catalog.find(text)
     known = [*named.names(), *refs, *tasks]
     raise UnknownName("run, reference, protocol or task", text, known, "a run is named by its directory")
 
 
 def _tasks() -> dict[str, TaskSpec]:
-    return {entry.task.name: entry.task for entry in catalog.scan() if entry.task}
+    return catalog.by_base(catalog.scan())
 
 
 def _pairs(ours: _Thing, theirs: _Thing, wanted: str | None) -> dict[str, tuple[Side, Side]]:
@@ -114,9 +114,9 @@ def _pairs(ours: _Thing, theirs: _Thing, wanted: str | None) -> dict[str, tuple[
         if wanted is None:
             return {"": (of_named(ours), of_named(theirs))}
         task = catalog.find(wanted)
-        return {wanted: (_under(ours, task), _under(theirs, task))}
+        return {task.name: (_under(ours, task), _under(theirs, task))}
     a, b = _by_task(ours, theirs), _by_task(theirs, ours)
-    shared = [name for name in a if name in b and wanted in (None, name)]
+    shared = [name for name in a if name in b and wanted in (None, name, name.partition(":")[0])]
     if not shared:
         lists = " and ".join(", ".join(side) or "none" for side in (a, b))
         called = f" called {wanted}" if wanted else ""
@@ -131,16 +131,17 @@ def _by_task(thing: _Thing, other: _Thing) -> dict[str, Side]:
     if isinstance(thing, TaskSpec):
         return {thing.name: of_task(thing)}
     if isinstance(thing, Reference):
-        return {thing.task or references.stem(thing): of_reference(thing)}
+        return {references.task_name(thing): of_reference(thing)}
     if isinstance(other, RunRecord):
         return {t.name: _under(thing, t, other.spec.model) for t in other.spec.tasks}
     if isinstance(other, TaskSpec):
         return {other.name: _under(thing, other)}
     known = _tasks()
     if isinstance(other, Reference) and other.task in known:
-        return {other.task: _under(thing, known[other.task])}
+        name = references.task_name(other)
+        return {name: _under(thing, catalog.find(name))}
     if isinstance(other, Reference):
-        return {references.stem(other): of_named(thing)}
+        return {references.task_name(other): of_named(thing)}
     return {}
 
 

@@ -119,7 +119,7 @@ def compare_(
     models = [registry.resolve_model(refs, name) for name in (first, second or first)]
     whose = [reporters[0], reporters[-1]] if reporters else [None, None]
     one, two = (Reported(model=model, by=who) for model, who in zip(models, whose, strict=True))
-    tasks = {entry.task.name: entry.task for entry in catalog.scan() if entry.task}
+    tasks = catalog.by_base(catalog.scan())
     found = compare_published(refs, one, two, tasks, task=task, margin=margin, alpha=alpha)
     if as_json:
         print_json(found)

@@ -234,7 +234,7 @@ def _ask(name: str, preset: str) -> str | None:
 def _tasks(folders: Sequence[Path]) -> dict[str, TaskSpec]:
     from evalkit.tasks import catalog
 
-    return {entry.task.name: entry.task for entry in catalog.scan(folders) if entry.task}
+    return catalog.by_base(catalog.scan(folders))
 
 
 def _say(as_json: bool, path: Path, ids: Collection[str]) -> None:

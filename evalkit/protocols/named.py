@@ -79,7 +79,7 @@ def apply(named: NamedProtocol | None, task: TaskSpec) -> TaskSpec:
         sampling=sampling,
         prompt=_prompt(named, task),
         fewshot=task.fewshot if named.shots is None else _fewshot(named, task),
-        samples=named.samples_of(task.name) or task.samples,
+        samples=named.samples_of(task.base) or task.samples,
     )
 
 

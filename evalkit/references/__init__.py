@@ -50,6 +50,7 @@ from evalkit.references.lookup import (
     resolve_model,
     split_variant,
     stem,
+    task_name,
 )
 
 __all__ = [
@@ -88,4 +89,5 @@ __all__ = [
     "shipped",
     "split_variant",
     "stem",
+    "task_name",
 ]

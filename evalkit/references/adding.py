@@ -83,7 +83,7 @@ def home_of(
         return Home(stem=stem(ref), benchmark=ref.benchmark, task=ref.task, items=ref.benchmark_items)
     task = tasks.get(name) if name else None
     if task is not None:
-        return Home(stem=task.name, benchmark=title or task.title, task=task.name, items=items or task.n_items)
+        return Home(stem=task.base, benchmark=title or task.title, task=task.base, items=items or task.n_items)
     if title is None or not title.strip():
         if name is None:
             raise UsageError("name the benchmark: a task, or the file of a benchmark without one")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from evalkit.errors import UnknownName
 from evalkit.references.fields import MEASURES
+from evalkit.tasks import windows
 from evalkit.types import Reference
 
 EFFORTS = ("low", "medium", "high")
@@ -42,15 +43,18 @@ def models(refs: Iterable[Reference]) -> list[str]:
 def find(refs: Iterable[Reference], *, model: str, task: str, variant: str | None = None) -> list[Reference]:
     """All records of one model on one benchmark, defaults first, mean accuracies before other metrics.
 
-    `task` is an evalkit task, or the stem of a reference file (for a benchmark that has no task yet).
+    `task` is an evalkit task, or the stem of a reference file (for a benchmark that has no task yet). With a window, as
+    `livecodebench:2024-08..2025-01`, it has the records of that window only.
     `variant=None` means every variant, those of `IMPLIED_VARIANTS` first.
     """
     cell = [
         ref
         for ref in refs
-        if ref.model == model and task in (ref.task, stem(ref)) and (variant is None or ref.variant == variant)
+        if ref.model == model
+        and task in (ref.task, stem(ref), task_name(ref))
+        and (variant is None or ref.variant == variant)
     ]
-    return sorted(cell, key=lambda ref: (_variant_rank(ref), MEASURES.index(ref.measures), not ref.default))
+    return sorted(cell, key=lambda ref: (_variant_rank(ref, task), MEASURES.index(ref.measures), not ref.default))
 
 
 def default(
@@ -62,7 +66,7 @@ def default(
 ) -> Reference | None:
     """The record to compare with, or None. Without `variant`, only one of `IMPLIED_VARIANTS` can be meant."""
     for ref in find(refs, model=model, task=task, variant=variant):
-        implied = variant is not None or ref.variant in IMPLIED_VARIANTS
+        implied = variant is not None or _open_part(ref, task) in IMPLIED_VARIANTS
         if ref.default and ref.measures == measures and implied:
             return ref
     return None
@@ -75,12 +79,21 @@ def split_variant(variant: str | None) -> tuple[str, str | None]:
     return ", ".join(part for part in parts if part != effort), effort
 
 
+def task_name(ref: Reference) -> str:
+    """What a task that measures a record is called: `aime24`, `livecodebench:2024-08..2025-01`.
+
+    A variant that is no window of dates (`release_v5`) is in no task's name.
+    """
+    base, (variant, _) = ref.task or stem(ref), split_variant(ref.variant)
+    return windows.name_of(base, variant) or base
+
+
 def declared(refs: Iterable[Reference], recorded: Iterable[Reference]) -> list[Reference]:
     """The registry with the records that a run kept in the place of today's defaults of their cells."""
-    kept = {(ref.model, ref.task): ref for ref in recorded}
+    kept = {(ref.model, task_name(ref)): ref for ref in recorded}
     others = (
         replace(ref, default=False)
-        if ref.default and ref.measures == "mean_accuracy" and (ref.model, ref.task) in kept
+        if ref.default and ref.measures == "mean_accuracy" and (ref.model, task_name(ref)) in kept
         else ref
         for ref in refs
     )
@@ -115,5 +128,11 @@ def stem(ref: Reference) -> str:
     return ref.id.partition("/")[0]
 
 
-def _variant_rank(ref: Reference) -> int:
-    return IMPLIED_VARIANTS.index(ref.variant) if ref.variant in IMPLIED_VARIANTS else len(IMPLIED_VARIANTS)
+def _open_part(ref: Reference, task: str) -> str | None:
+    """What of a record's variant the name of the task leaves open."""
+    return split_variant(ref.variant)[1] if ":" in task else ref.variant
+
+
+def _variant_rank(ref: Reference, task: str) -> int:
+    part = _open_part(ref, task)
+    return IMPLIED_VARIANTS.index(part) if part in IMPLIED_VARIANTS else len(IMPLIED_VARIANTS)

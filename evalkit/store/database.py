@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS items(
   PRIMARY KEY(task, position)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS samples(
   task INTEGER NOT NULL, sample INTEGER NOT NULL, item INTEGER NOT NULL, owed INTEGER NOT NULL,
-  status TEXT, value REAL, answer TEXT, step TEXT, reason TEXT, scorer TEXT, erratum TEXT,
+  status TEXT, value REAL, answer TEXT, step TEXT, reason TEXT, scorer TEXT, erratum TEXT, detail TEXT,
   finish_reason TEXT, served_model TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, reasoning_tokens INTEGER,
   reasoning_estimated INTEGER NOT NULL, latency_s REAL, ttft_s REAL, finished_s REAL, attempts INTEGER NOT NULL,
   cached INTEGER NOT NULL, dropped TEXT, text_digest INTEGER,
@@ -51,12 +51,19 @@ CREATE TABLE IF NOT EXISTS opinions(
   PRIMARY KEY(task, sample, item, grader)) WITHOUT ROWID;
 """
 
-# What schema 4 has more than schema 3, for one that is only read: temporary names hide those of the file.
-_SCHEMA_3_AS_4 = """
+# What later schemas have more, for a file that is only read: temporary names hide those of the file.
+_READ_AS_5 = {
+    4: """
 PRAGMA temp_store=MEMORY;
-CREATE TEMP VIEW samples AS SELECT *, NULL AS erratum FROM main.samples;
+CREATE TEMP VIEW samples AS SELECT *, NULL AS detail FROM main.samples;
+""",
+    3: """
+PRAGMA temp_store=MEMORY;
+CREATE TEMP VIEW samples AS SELECT *, NULL AS erratum, NULL AS detail FROM main.samples;
 CREATE TEMP TABLE opinions(task, sample, item, grader, status, value, answer, reason);
-"""
+""",
+}
+_LATER_COLUMNS = ("erratum", "detail")
 
 
 def connect(file: Path, tables: str = TABLES) -> sqlite3.Connection:
@@ -71,22 +78,24 @@ def connect(file: Path, tables: str = TABLES) -> sqlite3.Connection:
     return connection
 
 
-def upgrade_schema_3(file: Path) -> None:
-    """Add what schema 4 has more; safe to repeat. Raises `StoreError`."""
+def upgrade(file: Path) -> None:
+    """Add what later schemas have more; safe to repeat. Raises `StoreError`."""
     connection = connect(file)
     try:
-        if not any(name == "erratum" for _, name, *_ in connection.execute("PRAGMA table_info(samples)")):
-            connection.execute("ALTER TABLE samples ADD COLUMN erratum TEXT")
+        there = {name for _, name, *_ in connection.execute("PRAGMA table_info(samples)")}
+        for name in _LATER_COLUMNS:
+            if name not in there:
+                connection.execute(f"ALTER TABLE samples ADD COLUMN {name} TEXT")
     except sqlite3.DatabaseError as fault:
         raise StoreError(f"{file}: {fault}") from fault
     finally:
         connection.close()
 
 
-def read_schema_3(connection: sqlite3.Connection) -> None:
-    """Let a reader see a file of schema 3 as one of schema 4; raises `StoreError`."""
+def read_older(connection: sqlite3.Connection, schema: int) -> None:
+    """Let a reader see a file of an older schema as one of this; raises `StoreError`."""
     try:
-        connection.executescript(_SCHEMA_3_AS_4)
+        connection.executescript(_READ_AS_5[schema])
     except sqlite3.DatabaseError as fault:
         raise StoreError(f"the run's {DATABASE}: {fault}") from fault
 

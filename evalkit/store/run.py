@@ -23,7 +23,7 @@ import msgspec
 from evalkit.codec import convert, decode, encode, encode_pretty, read_json
 from evalkit.errors import StoreError, WriteFailed
 from evalkit.files import write_file
-from evalkit.store.database import DATABASE, Writer, connect_reader, read_schema_3, upgrade_schema_3
+from evalkit.store.database import DATABASE, Writer, connect_reader, read_older, upgrade
 from evalkit.store.files import lock
 from evalkit.store.opinions import DROP_OPINIONS, Key, Opinions
 from evalkit.store.packing import Packer, text_digest
@@ -36,12 +36,14 @@ from evalkit.store.statements import (
     PUT_SCORE,
     SCORE_COLUMNS,
     SPEND,
+    score_columns,
+    score_of,
 )
 from evalkit.store.totals import Totals, read_totals
 from evalkit.types import EndpointSpec, Generation, Item, RunRecord, Sample, Score, Status
 
-SCHEMA = 4
-READABLE = (3, SCHEMA)
+SCHEMA = 5
+READABLE = (3, 4, SCHEMA)
 RECORD = "run.json"
 _PAGE = 512
 """Rows read at once: a cursor that stays open during a run would keep the write-ahead log from being folded in."""
@@ -59,7 +61,7 @@ class RunStore:
         self._writer = Writer(folder / DATABASE) if writer else None
         self._reader = connect_reader(folder)
         if self.record.schema < SCHEMA:
-            read_schema_3(self._reader)
+            read_older(self._reader, self.record.schema)
         self._packer = Packer(self._dictionary)
         if writer and (last := self._query("SELECT body FROM dictionaries ORDER BY rowid DESC LIMIT 1")):
             self._packer.use(last[0][0])
@@ -136,7 +138,7 @@ class RunStore:
         self.record = record
 
     def _upgrade(self) -> None:
-        upgrade_schema_3(self.folder / DATABASE)
+        upgrade(self.folder / DATABASE)
         self.replace_record(dataclasses.replace(self.record, schema=SCHEMA))
 
     # writing -----------------------------------------------------------------------------------
@@ -184,8 +186,8 @@ class RunStore:
     def put_score(self, key: Key, score: Score, *, failed: bool = False) -> None:
         """Store the grade of a stored generation; `failed` if the request was, see `put_generation`."""
         task, item, sample = key
-        columns = (score.status, score.value, score.answer, score.step, score.reason, score.scorer, score.erratum)
-        self._put(PUT_FAILED_SCORE if failed else PUT_SCORE, (*columns, self._tasks[task], sample, item))
+        at = self._tasks[task], sample, item
+        self._put(PUT_FAILED_SCORE if failed else PUT_SCORE, (*score_columns(score), *at))
 
     def owe(self, statuses: Collection[Status]) -> None:
         """Samples with these statuses are to be asked for again; what is stored stays until it is replaced."""
@@ -272,7 +274,7 @@ class RunStore:
         if not rows:
             raise StoreError(f"{self.folder} has no score of sample {key}")
         with self._reading(f"sample {sample} of item {item} of {task}"):
-            return _score(list(rows[0]))
+            return score_of(rows[0])
 
     def scores(self, task: str) -> Iterator[list[tuple[int, int, str, float | None, str | None]]]:
         """Every scored sample, page by page: rows of (sample, position, status, value, answer)."""
@@ -303,7 +305,7 @@ class RunStore:
                         position=position,
                         sample=sample,
                         generation=convert(decode(self._packer.unpack(body)), Generation),
-                        score=_score(score) if score[0] is not None else None,
+                        score=score_of(score) if score[0] is not None else None,
                     )
                 yield found
 
@@ -389,8 +391,3 @@ def _put_items(writer: Writer, task: int, start: int, items: Iterable[Item]) -> 
         writer.put(("INSERT OR REPLACE INTO items VALUES(?,?,?,?,?)", row))
         position += 1
     return position
-
-
-def _score(row: list[Any]) -> Score:
-    found = dict(zip(SCORE_COLUMNS.split(", "), row, strict=True))
-    return Score(**{**found, "status": Status(found["status"]), "scorer": found["scorer"] or ""})

@@ -30,6 +30,9 @@ _REASONS = """
 SELECT status, reason, count(*) FROM samples
 WHERE task=? AND status != 'scored' GROUP BY status, reason ORDER BY count(*) DESC LIMIT 100
 """
+_DETAILS = """
+SELECT json_extract(detail, '$.{}'), count(*) FROM samples WHERE task=? AND detail NOT NULL GROUP BY 1 ORDER BY 2 DESC
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,10 @@ class Totals:
     """Settings that were asked for and not sent, comma-separated -> samples."""
     reasons: Mapping[str, Mapping[str, int]]
     """Status of samples without a score -> why -> how many; the hundred most frequent."""
+    failures: Mapping[str, int]
+    """Of code: kind of failure -> how many samples."""
+    sandboxes: Mapping[str, int]
+    """Of code: where it was run -> how many samples."""
 
 
 def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
@@ -111,4 +118,10 @@ def read_totals(query: Query, task: int, max_tokens: int | None) -> Totals:
         served=tuple(sorted(served, key=lambda s: s.first_s)),
         dropped=dict(query(_DROPPED, (task,))),
         reasons=reasons,
+        failures=_details(query, task, "kind"),
+        sandboxes=_details(query, task, "sandbox"),
     )
+
+
+def _details(query: Query, task: int, name: str) -> dict[str, int]:
+    return {str(value): n for value, n in query(_DETAILS.format(name), (task,)) if value is not None}

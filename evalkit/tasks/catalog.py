@@ -1,4 +1,7 @@
-"""Which tasks exist: the shipped folder plus folders named by the user. A broken file is listed as broken."""
+"""Which tasks exist: the shipped folder plus folders named by the user. A broken file is listed as broken.
+
+A task with a window of dates has its default one here; `NAME:FIRST..LAST` finds it on another.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 
 from evalkit import resources
 from evalkit.errors import TaskError, UnknownName, UsageError
+from evalkit.tasks import windows
 from evalkit.tasks.loader import load_task
 from evalkit.types import TaskSpec
 
@@ -34,23 +38,41 @@ def scan(folders: Sequence[Path] = ()) -> list[Entry]:
 
 
 def find(name: str, folders: Sequence[Path] = ()) -> TaskSpec:
-    """The task called `name`, or the file at that path; raises `UnknownName` or the file's `TaskError`."""
-    return load_task(Path(name)) if _is_path(name) else pick(scan(folders), name)
+    """The task called `name` (`NAME`, `NAME:WINDOW`), or the file at that path.
+
+    Raises `UnknownName`, `UsageError` for a wrong window, or the file's `TaskError`.
+    """
+    return pick(() if _is_path(name) or _is_path(_split(name)[0]) else scan(folders), name)
 
 
 def pick(entries: Sequence[Entry], name: str) -> TaskSpec:
     """`find` among entries that have been scanned."""
-    if _is_path(name):
-        return load_task(Path(name))
-    for entry in entries:
-        if entry.task and entry.task.name == name:
-            return entry.task
+    base, window = (name, None) if _is_path(name) else _split(name)
+    task = load_task(Path(base)) if _is_path(base) else _named(entries, base)
+    return task if window is None else windows.within(task, window)
+
+
+def by_base(entries: Sequence[Entry]) -> dict[str, TaskSpec]:
+    """The tasks that are not broken, by the names that their files give them."""
+    return {entry.task.base: entry.task for entry in entries if entry.task}
+
+
+def _named(entries: Sequence[Entry], name: str) -> TaskSpec:
+    known = by_base(entries)
+    if name in known:
+        return known[name]
     for entry in entries:
         if entry.problem and entry.file.stem == name.rpartition("/")[2]:
             raise entry.problem
     broken = sum(e.task is None for e in entries)
     hint = f"{broken} task files are broken, see: evalkit tasks validate" if broken else ""
-    raise UnknownName("task", name, [e.task.name for e in entries if e.task], hint)
+    raise UnknownName("task", name, list(known), hint)
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """Name and window; a colon inside the path of a file is none of ours."""
+    base, colon, window = name.rpartition(":")
+    return (base, window) if colon else (name, None)
 
 
 def _is_path(name: str) -> bool:
@@ -68,13 +90,13 @@ def _refuse_duplicates(entries: list[Entry]) -> list[Entry]:
     seen: dict[str, Path] = {}
     result: list[Entry] = []
     for entry in entries:
-        if entry.task and entry.task.name in seen:
-            first = seen[entry.task.name]
+        if entry.task and entry.task.base in seen:
+            first = seen[entry.task.base]
             problem = TaskError(
-                f"task name {entry.task.name!r} is taken by {first}", file=str(entry.file), field="task"
+                f"task name {entry.task.base!r} is taken by {first}", file=str(entry.file), field="task"
             )
             entry = Entry(entry.file, None, problem)
         elif entry.task:
-            seen[entry.task.name] = entry.file
+            seen[entry.task.base] = entry.file
         result.append(entry)
     return result

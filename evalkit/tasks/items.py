@@ -11,7 +11,7 @@ from typing import Any
 
 from evalkit.codec import digest
 from evalkit.errors import DatasetError, TaskError
-from evalkit.tasks import functions, sources
+from evalkit.tasks import functions, sources, windows
 from evalkit.tasks.choices import Choices, choices_of
 from evalkit.tasks.rendering import render
 from evalkit.types import FunctionRef, Item, TaskSpec
@@ -47,36 +47,39 @@ class ItemLoader:
 
     def items(self, task: TaskSpec, limit: int | None = None) -> Iterator[Item]:
         """Yield the first `limit` items in dataset order; raises `DatasetError` or `TaskError`."""
-        rows = self._rows(task, limit if task.where is None else None)
+        rows = self._rows(task, limit if task.where is None and task.window is None else None)
         empty = True
         for item in itertools.islice(self.items_of(task, rows), limit):
             empty = False
             yield item
         if empty:
-            raise DatasetError(f"{task.name}: the dataset {task.dataset.path} gave no items")
+            inside = f" between {task.window.first} and {task.window.last}" if task.window else ""
+            raise DatasetError(f"{task.name}: the dataset {task.dataset.path} gave no items{inside}")
 
     def items_of(self, task: TaskSpec, rows: Iterable[dict[str, Any]]) -> Iterator[Item]:
-        """The items that rows of the task's dataset are, in their order, without those that its `where` leaves out."""
+        """The items that rows are, in their order, without those that the task's window or `where` leaves out."""
         shots = self._shots(task)
         seen: dict[str, int] = {}
         for row in rows:
+            if task.window is not None and not windows.holds(task, task.window, row):
+                continue
             if task.where is None or self._selected(task, task.where, row):
                 yield self._item(task, row, shots, seen)
 
     def data_digest(self, task: TaskSpec) -> str | None:
         """Identity of the task's data, for the protocol."""
-        source = sources.pick(task.dataset, task.name, self.data_dir)
-        return source.digest(task.dataset, task.name, task.dataset.split)
+        source = sources.pick(task.dataset, self.data_dir)
+        return source.digest(task.dataset, task.base, task.dataset.split)
 
     def _rows(self, task: TaskSpec, limit: int | None) -> Iterator[dict[str, Any]]:
-        source = sources.pick(task.dataset, task.name, self.data_dir)
+        source = sources.pick(task.dataset, self.data_dir)
         if task.process_docs is None:
-            yield from source.rows(task.dataset, task.name, task.dataset.split, limit)
+            yield from source.rows(task.dataset, task.base, task.dataset.split, limit)
             return
         import datasets
 
         process = functions.resolve(task.process_docs, self.trusted)
-        every = datasets.Dataset.from_list(list(source.rows(task.dataset, task.name, task.dataset.split, None)))
+        every = datasets.Dataset.from_list(list(source.rows(task.dataset, task.base, task.dataset.split, None)))
         for number, row in enumerate(process(every)):
             if limit is not None and number >= limit:
                 return
@@ -88,8 +91,8 @@ class ItemLoader:
             return []
         rows: list[dict[str, Any]] = [dict(r) for r in task.fewshot.samples[:count]]
         if len(rows) < count and task.dataset.fewshot_split:
-            source = sources.pick(task.dataset, task.name, self.data_dir)
-            rows = list(source.rows(task.dataset, task.name, task.dataset.fewshot_split, count))
+            source = sources.pick(task.dataset, self.data_dir)
+            rows = list(source.rows(task.dataset, task.base, task.dataset.fewshot_split, count))
         if len(rows) < count:
             raise DatasetError(f"{task.name}: {count} few-shot examples wanted, {len(rows)} found")
         turns: list[Turn] = []
@@ -116,6 +119,8 @@ class ItemLoader:
             turns.insert(0, ("system", task.prompt.system))
         procedural = task.dataset.path == "reasoning_gym"
         metadata: dict[str, Any] = {"entry": row, "generator": task.dataset.kwargs} if procedural else {}
+        for key, how in task.scorer_fields.items():
+            metadata[key] = self._value(task, how, row, f"metadata.evalkit.scorer_fields.{key}")
         if choices is not None:
             # The order shown stays with the item, so that a run can be graded without the task or its data.
             metadata["choices"] = list(choices.texts)

@@ -14,6 +14,7 @@ from typing import Any
 from evalkit import resources
 from evalkit.codec import digest
 from evalkit.errors import TaskError, nearest
+from evalkit.tasks import sources, windows
 from evalkit.tasks.rendering import template_problem
 from evalkit.types import (
     LEAST_REPETITION,
@@ -24,6 +25,7 @@ from evalkit.types import (
     Prompt,
     Sampling,
     TaskSpec,
+    Window,
 )
 from evalkit.yamlfile import Document, load
 
@@ -38,10 +40,13 @@ LM_EVAL_ONLY_KEYS = {
 }  # fmt: skip
 EVALKIT_KEYS = {
     "title", "prompt", "system_prompt", "scorer", "scorer_args", "item_id", "cluster", "mirror", "licence",
-    "n_items", "items_digest", "margin", "alpha", "max_repetition", "shuffle", "where",
+    "n_items", "items_digest", "margin", "alpha", "max_repetition", "shuffle", "where", "scorer_fields",
+    "window",
 }  # fmt: skip
 SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "max_gen_toks", "max_new_tokens", "max_tokens")
 FEWSHOT_KEYS = {"sampler", "split", "samples", "doc_to_target"}
+ITEM_METADATA = {"choices", "entry", "generator"}
+"""What `tasks.items` itself gives to scorers."""
 _MAX_INCLUDES = 8
 
 
@@ -60,12 +65,13 @@ def load_task(path: Path) -> TaskSpec:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name):
         raise doc.error("task", f"{name!r} is no name: use letters, digits and . _ + -")
     prefix = "metadata.evalkit."
+    window = _window(doc, own)
     return TaskSpec(
-        name=name,
+        name=name if window is None else f"{name}:{window}",
         version=str(metadata.get("version", "0")),
         title=_text(doc, own, "title", prefix, default=name),
         tags=_tags(doc),
-        dataset=_dataset(doc, own),
+        dataset=_dataset(doc, own, path.parent),
         prompt=_prompt(doc, own, path),
         question=_template(doc, doc.data, "doc_to_text"),
         target=_template(doc, doc.data, "doc_to_target"),
@@ -86,6 +92,8 @@ def load_task(path: Path) -> TaskSpec:
         where=None if own.get("where") is None else str(_template(doc, own, "where", prefix)),
         choices=_choices(doc),
         shuffle=_shuffle(doc, own),
+        scorer_fields=_scorer_fields(doc, own),
+        window=window,
     )
 
 
@@ -124,7 +132,7 @@ def _tags(doc: Document) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def _dataset(doc: Document, own: dict[str, Any]) -> DatasetSpec:
+def _dataset(doc: Document, own: dict[str, Any], beside: Path) -> DatasetSpec:
     split = next((doc.data[k] for k in ("test_split", "validation_split", "training_split") if doc.data.get(k)), None)
     path = _text(doc, doc.data, "dataset_path")
     if split is None and path != "reasoning_gym":
@@ -136,7 +144,7 @@ def _dataset(doc: Document, own: dict[str, Any]) -> DatasetSpec:
     for key, value in mirror.items():
         if not isinstance(value, str) or Path(value).is_absolute() or ".." in Path(value).parts:
             raise doc.error(f"metadata.evalkit.mirror.{key}", "must be a path below the data folder")
-    return DatasetSpec(
+    dataset = DatasetSpec(
         path=path,
         name=_text(doc, doc.data, "dataset_name", default=None),
         split=split or "test",
@@ -145,7 +153,21 @@ def _dataset(doc: Document, own: dict[str, Any]) -> DatasetSpec:
         mirror=mirror,
         fewshot_split=_text(doc, doc.data, "fewshot_split", default=None)
         or _text(doc, _mapping(doc, doc.data, "fewshot_config"), "split", "fewshot_config.", default=None),
+        folder=sources.portable_folder(beside) if path == sources.JSON else None,
     )
+    if path == sources.JSON:
+        _check_files(doc, dataset)
+    return dataset
+
+
+def _check_files(doc: Document, dataset: DatasetSpec) -> None:
+    """`data_files` names a file beside the task file for each split that is used."""
+    doc.check_keys(dict(dataset.kwargs), {"data_files"}, "dataset_kwargs.")
+    for split in filter(None, (dataset.split, dataset.fewshot_split)):
+        try:
+            sources.file_beside(dataset, split)
+        except ValueError as fault:
+            raise doc.error(f"dataset_kwargs.data_files.{split}", str(fault)) from None
 
 
 def _prompt(doc: Document, own: dict[str, Any], path: Path) -> Prompt:
@@ -289,6 +311,29 @@ def _shuffle(doc: Document, own: dict[str, Any]) -> int | None:
     if seed is not None and doc.data.get("doc_to_choice") is None:
         raise doc.error("metadata.evalkit.shuffle", "there are no options to shuffle without doc_to_choice")
     return seed
+
+
+def _scorer_fields(doc: Document, own: dict[str, Any]) -> dict[str, str | FunctionRef]:
+    fields = _mapping(doc, own, "scorer_fields", "metadata.evalkit.")
+    prefix = "metadata.evalkit.scorer_fields."
+    for name, how in fields.items():
+        if name in ITEM_METADATA:
+            raise doc.error(prefix + name, f"{name!r} is set by evalkit itself; choose another name")
+        if not isinstance(how, FunctionRef):
+            _template(doc, fields, name, prefix)
+    return fields
+
+
+def _window(doc: Document, own: dict[str, Any]) -> Window | None:
+    if own.get("window") is None:
+        return None
+    prefix = "metadata.evalkit.window."
+    value = _mapping(doc, own, "window", "metadata.evalkit.")
+    doc.check_keys(value, {"field", "default"}, prefix)
+    try:
+        return windows.read(_text(doc, value, "default", prefix), _text(doc, value, "field", prefix))
+    except ValueError as fault:
+        raise doc.error(prefix + "default", str(fault)) from None
 
 
 def _function(doc: Document, key: str) -> FunctionRef | None:

@@ -49,7 +49,14 @@ def protocol(task: TaskSpec, *, data_digest: str | None, n_items: int) -> Mappin
         "scorer_args": builtins(task.scorer_args),
         **_options(task),
         **({} if task.where is None else {"where": task.where}),
+        **({} if task.window is None else {"window": builtins(task.window)}),
+        **({} if not task.scorer_fields else {"scorer_fields": scorer_fields(task)}),
     }
+
+
+def scorer_fields(task: TaskSpec) -> Mapping[str, Json]:
+    """What the scorer is given of a row besides the target, by name."""
+    return {name: _portable(how) for name, how in task.scorer_fields.items()}
 
 
 def _options(task: TaskSpec) -> Mapping[str, Json]:

@@ -56,6 +56,7 @@ from evalkit.types.task import (
     Sampling,
     SandboxChoice,
     TaskSpec,
+    Window,
 )
 
 __all__ = [
@@ -121,4 +122,5 @@ __all__ = [
     "TaskSpec",
     "Usage",
     "Verdict",
+    "Window",
 ]

@@ -104,6 +104,8 @@ class Score:
     """`name@version` of the scorer."""
     erratum: str | None = None
     """Why the answer was compared with a corrected gold, if it was."""
+    detail: Mapping[str, Json] = field(default_factory=dict)
+    """What else the scorer has to say. For code: `kind` of failure, `tests` one by one, the `sandbox` it was run in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -60,6 +61,25 @@ class DatasetSpec:
     mirror: Mapping[str, str] = field(default_factory=dict)
     """Hub split -> file below the data folder; default `<task>/<split>.jsonl`."""
     fewshot_split: str | None = None
+    folder: str | None = None
+    """Of the task file, where `path` is `json`: below the shipped tasks, else absolute. No part of the protocol."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The rows of which a field holds one of these days, both ends included."""
+
+    field: str
+    first: str
+    """`2024-08-01`"""
+    last: str
+
+    def __str__(self) -> str:
+        """`2024-08..2025-01` if both ends are those of months: one window has one name."""
+        year, month, day = map(int, self.last.split("-"))
+        if self.first.endswith("-01") and day == monthrange(year, month)[1]:
+            return f"{self.first[:7]}..{self.last[:7]}"
+        return f"{self.first}..{self.last}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +117,7 @@ class TaskSpec:
     """One task file, resolved: everything that defines its number except the model and the limits."""
 
     name: str
+    """As in the task file; with a window `livecodebench:2024-08..2025-01`, so that no two windows are ever one task."""
     version: str
     title: str
     tags: tuple[str, ...]
@@ -132,6 +153,14 @@ class TaskSpec:
     """The options of a row (`doc_to_choice`): a field, a template giving a list, or a field or template per option."""
     shuffle: int | None = None
     """Seed of the order in which the options are shown; None keeps the data set's."""
+    scorer_fields: Mapping[str, str | FunctionRef] = field(default_factory=dict)
+    """What the scorer needs of a row besides its target: name in `Item.metadata` -> as `target`."""
+    window: Window | None = None
+
+    @property
+    def base(self) -> str:
+        """The name in the task file: what files and published numbers of the task are found by."""
+        return self.name.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,14 +32,16 @@ class Sandbox:
         choice: SandboxChoice = SandboxChoice(),  # noqa: B008  # immutable
         *,
         libraries: tuple[str, ...] = (),
+        processes: bool = False,
         workers: int | None = None,
         without: frozenset[str] = frozenset(),
     ) -> None:
-        """Raises `SandboxUnavailable` or `UnknownName`; `libraries` are imported before the first job.
+        """Raises `SandboxUnavailable` or `UnknownName`; `libraries` are imported before the first job; with
+        `processes`, answers find the programs of this machine.
 
         `without` leaves layers out, to show that they are needed.
         """
-        setup = Setup(interpreter(), libraries, without)
+        setup = Setup(interpreter(), libraries, processes, without)
         self.backend, first = _first_worker(choice, setup)
         self._launch = functools.partial(BACKENDS[self.backend], setup)
         self.layers = first.layers
@@ -171,4 +173,7 @@ def _first_worker(choice: SandboxChoice, setup: Setup) -> tuple[str, Worker]:
         except SandboxUnavailable as fault:
             reasons.append(f"{name}: {fault}")
     what = "no sandbox works here" if choice.backend == AUTO else f"the sandbox {choice.backend} does not work here"
-    raise SandboxUnavailable(f"{what}, and model-written code is not run without one ({'; '.join(reasons)}). {_HELP}")
+    raise SandboxUnavailable(
+        f"{what}, and model-written code is not run without one ({'; '.join(reasons)}). {_HELP}",
+        reason="; ".join(reason.partition(": ")[2] for reason in reasons),
+    )

@@ -1,7 +1,7 @@
 """The process that waits inside: for each job it forks the processes that do it, sealed off, and watches them.
 
-It starts with an empty environment and never holds a secret. It reads jobs from its standard input and writes results to
-its standard output, both as frames; it ends when its input ends. It runs nobody's code itself: what a job's processes
+It starts with an empty environment and never holds a secret. It reads jobs from its standard input and writes results
+to its standard output, both as frames; it ends when its input ends. It runs nobody's code: what a job's processes
 write to it are bytes, which it counts and hands on.
 """
 
@@ -11,22 +11,23 @@ import gc
 import importlib
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import confine  # type: ignore[import-not-found]
 import examiner  # type: ignore[import-not-found]
+import leftovers  # type: ignore[import-not-found]
 import solution  # type: ignore[import-not-found]
 import suite  # type: ignore[import-not-found]
 from wire import Channel, Gone  # type: ignore[import-not-found]
 
 _PRELOADED = (
-    "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math operator "
-    "random re statistics string time typing"
+    "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math "
+    "operator random re statistics string time typing"
 ).split()
 _OUTPUT_CHUNK = 1 << 16
 _MOST_COMPLAINT = 4096
@@ -58,16 +59,19 @@ class _Room:
             confine.die_with_parent()
             self._pids = confine.PidNamespace(proc)
             os.close(proc)
+            self._readable.append("/etc")
         if wanted["seccomp"]:
             confine.bound_privileges()
         version = confine.landlock_version() if wanted["landlock"] else 0
         if version:
-            self._landlock = confine.Landlock(version, self._readable, execute=True)
+            self._landlock = confine.Landlock(version, self._readable, processes=True)
             self._landlock_plain = confine.Landlock(version, self._readable)
             self.layers.append(f"landlock {version}")
         if wanted["seccomp"]:
             private = self._pids is not None
-            self._filters = {p: confine.Filter(p, private_files=private) for p in ((False, True) if private else (False,))}
+            self._filters = {
+                p: confine.Filter(p, private_files=private) for p in ((False, True) if private else (False,))
+            }
             self.layers.append("seccomp")
 
     @property
@@ -102,19 +106,14 @@ class _Room:
         if self._filters:
             confine.drop_privileges()
         if self._landlock is not None:
-            (self._landlock if processes else self._landlock_plain).apply(folder, execute=processes)
+            (self._landlock if processes else self._landlock_plain).apply(folder)
         if self._filters:
             self._filters[processes].apply()
 
     def clean(self, folder: str) -> None:
         """Remove what a child left."""
         if folder != _TMP:
-            for name in [folder, *(os.path.join(at, d) for at, below, _ in os.walk(folder) for d in below)]:
-                try:
-                    os.chmod(name, 0o700)
-                except OSError:
-                    pass
-            shutil.rmtree(folder, ignore_errors=True)
+            leftovers.remove(folder)
 
 
 class _Child:
@@ -192,7 +191,11 @@ class Zygote:
         report, write = os.pipe()
         until_s = time.monotonic() + job["wall_s"]
         null = os.open("/dev/null", os.O_RDWR)
-        candidate = self._child(job, {0: null, 1: null, 2: null, 3: theirs.fileno()}, lambda: solution.serve(job["source"], 3))
+        candidate = self._child(
+            job,
+            {0: null, 1: null, 2: null, 3: theirs.fileno()},
+            lambda: solution.serve(job["source"], 3, _most_answer(job)),
+        )
         trusted = self._trusted(job, {0: null, 1: null, 2: null, 3: ours.fileno(), 4: write}, until_s)
         ours.close()
         theirs.close()
@@ -218,7 +221,7 @@ class Zygote:
                 os._exit(0)
             os.write(_SEALED, b"\0")
             os.close(_SEALED)
-            Channel(4, 4).send(examiner.examine(job["exam"], 3, until_s))
+            Channel(4, 4).send(examiner.examine(job["exam"], 3, until_s, _most_answer(job)))
         finally:
             os._exit(0)
         raise AssertionError
@@ -227,12 +230,15 @@ class Zygote:
         """Tests that share a process with the answer."""
         report, write = os.pipe()
         null = os.open("/dev/null", os.O_RDWR)
-        child = self._child(job, {0: null, 1: null, 2: null, 4: write}, lambda: suite.run(job["source"], job["suite"], 4))
+        word = os.urandom(16).hex()
+        source, tests = job["source"], job["suite"]["tests"]
+        fds = {0: null, 1: null, 2: null, 4: write}
+        child = self._child(job, fds, lambda: suite.run(source, tests, word, 4))
         os.close(write)
         os.close(null)
         watch = _Watch(child, job, time.monotonic() + job["wall_s"])
         data = watch.read({report: job["most_report"]})[report]
-        return self._finish(job, watch, data, [child])
+        return {**self._finish(job, watch, data, [child]), "word": word}
 
     def _finish(self, job: dict[str, Any], watch: _Watch, report: bytes, children: list[_Child]) -> dict[str, Any]:
         for child in children:
@@ -284,7 +290,7 @@ class _Watch:
 
     def read(self, most: dict[int, int]) -> dict[int, bytes]:
         """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
-        found = {fd: b"" for fd in most}
+        found = dict.fromkeys(most, b"")
         parts: dict[int, list[bytes]] = {fd: [] for fd in most}
         sizes = dict.fromkeys(most, 0)
         poll = select.poll()
@@ -311,6 +317,11 @@ class _Watch:
             os.close(fd)
             found[fd] = b"".join(parts[fd])
         return found
+
+
+def _most_answer(job: dict[str, Any]) -> int:
+    """Bytes of one value on the wire: as an object it takes several times as many, and must fit in memory twice."""
+    return int(job["limits"]["AS"]) // 8
 
 
 def _account(child: _Child) -> dict[str, Any]:
