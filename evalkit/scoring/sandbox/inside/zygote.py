@@ -351,20 +351,26 @@ def _settle(fds: dict[int, int]) -> None:
     for n in missing:
         os.close(n)
     os.closerange(top, confine.KEPT)
+    gc.enable()
+
+
+def _prepare() -> None:
+    """What each child would have to do anew, done once: a page that is not written to is not copied."""
     sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False)
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    gc.enable()
     random = sys.modules.get("random")
     if random is not None:
         random.seed(0)  # the same text gets the same grade
+    gc.collect()
+    gc.freeze()
+    gc.disable()
 
 
 def main(wanted: dict[str, Any], jobs: Channel) -> None:
     """Make the room, say so, and work until there is no more to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     confine.die_with_parent()
     sys.path[:0] = wanted["libraries_from"]
     missing = []
@@ -378,9 +384,7 @@ def main(wanted: dict[str, Any], jobs: Channel) -> None:
     except OSError as fault:
         jobs.send({"failed": str(fault.strerror or fault)})
         return
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    _prepare()
     jobs.send({"ready": room.layers, "python": sys.version.split()[0], "missing": missing})
     zygote = Zygote(room)
     while True:
