@@ -105,10 +105,13 @@ class Setup:
     """Layers to leave out: only for tests which show that each is needed."""
 
 
-@functools.cache
 def interpreter(executable: str | None = None) -> Interpreter:
     """The Python of `executable`, of EVALKIT_SANDBOX_PYTHON, or this one; raises `SandboxUnavailable`."""
-    asked = executable or os.environ.get(PYTHON_VARIABLE) or sys.executable
+    return _asked(executable or os.environ.get(PYTHON_VARIABLE) or sys.executable)
+
+
+@functools.cache
+def _asked(asked: str) -> Interpreter:
     try:
         found = subprocess.run(
             [asked, "-c", _ASK], capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL
