@@ -63,9 +63,9 @@ for name, source in first['modules']:
     module = types.ModuleType(name)
     sys.modules[name] = module
     exec(compile(source, '<sandbox ' + name + '>', 'exec'), module.__dict__)
-sys.modules['zygote'].main(first['wanted'], sys.modules['wire'].Channel(0, 1))
+sys.modules['zygote'].main(first['wanted'], sys.modules['wire'].Channel(0, 1, 2**28, 0))
 """
-_MODULES = ("syscalls", "confine", "leftovers", "wire", "solution", "examiner", "suite", "zygote")
+_MODULES = ("syscalls", "confine", "leftovers", "wire", "children", "solution", "examiner", "suite", "zygote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,8 @@ def _wanted(setup: Setup, *, namespaces: bool, scratch: str = "/tmp", sealed: bo
         "landlock": sealed and "landlock" not in setup.without,
         "seccomp": sealed and "seccomp" not in setup.without,
         "rlimits": "rlimits" not in setup.without,
+        "own_users": namespaces and "namespaces" not in setup.without,
+        "landlock_needed": False,
         "read_only": [*own.read_only, *packages, *programs],
         "scratch": scratch,
         "libraries": list(setup.libraries),
@@ -184,26 +186,31 @@ def _scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix="evalkit-sandbox-"))
 
 
+def _launch(setup: Setup, wanted: Mapping[str, object], scratch: Path | None) -> Launch:
+    around = os.environ if "environment" in setup.without else ENVIRONMENT
+    return Launch(command=_python(setup.interpreter.executable), wanted=wanted, scratch=scratch, environment=around)
+
+
 def _namespaces(setup: Setup) -> Launch:
     if not sys.platform.startswith("linux"):
         raise SandboxUnavailable("namespaces exist on Linux only")
     scratch = _scratch() if "namespaces" in setup.without else None
     wanted = _wanted(setup, namespaces=True, scratch=str(scratch or "/tmp"))
-    return Launch(command=_python(setup.interpreter.executable), wanted=wanted, scratch=scratch)
+    return _launch(setup, wanted, scratch)
 
 
 def _landlock(setup: Setup) -> Launch:
     if not sys.platform.startswith("linux"):
         raise SandboxUnavailable("Landlock exists on Linux only")
     scratch = _scratch()
-    wanted = {**_wanted(setup, namespaces=False, scratch=str(scratch)), "landlock_needed": not setup.without}
-    return Launch(command=_python(setup.interpreter.executable), wanted=wanted, scratch=scratch)
+    wanted = {**_wanted(setup, namespaces=False, scratch=str(scratch)), "landlock_needed": "landlock" not in setup.without}
+    return _launch(setup, wanted, scratch)
 
 
 def _none(setup: Setup) -> Launch:
     scratch = _scratch()
     wanted = _wanted(setup, namespaces=False, scratch=str(scratch), sealed=False)
-    return Launch(command=_python(setup.interpreter.executable), wanted=wanted, scratch=scratch)
+    return _launch(setup, wanted, scratch)
 
 
 def _bwrap(setup: Setup) -> Launch:
@@ -220,7 +227,8 @@ def _bwrap(setup: Setup) -> Launch:
         "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", *variables, *binds, *devices,
         "--size", str(_ROOM_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/", "--",
     ]  # fmt: skip
-    return Launch(command=[*command, *_python(own.executable)], wanted=_wanted(setup, namespaces=False))
+    wanted = {**_wanted(setup, namespaces=False), "own_users": True}
+    return Launch(command=[*command, *_python(own.executable)], wanted=wanted)
 
 
 def _device(name: str) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ class Examination:
             "cases": self.cases,
             "call_s": self.call_s,
         }
-        return {"mode": "examine", "exam": exam, **_common(self.source, self.limits)}
+        return {"mode": "examine", "parts": [dataclasses.asdict(self.source), exam], **_common(self.limits)}
 
     @property
     def within_s(self) -> float:
@@ -142,8 +142,8 @@ class Suite:
 
     def message(self) -> dict[str, Any]:
         """For the zygote."""
-        common = _common(self.source, self.limits)
-        return {"mode": "suite", "suite": {"tests": self.tests}, "processes": self.processes, **common}
+        part = [dataclasses.asdict(self.source), self.tests]
+        return {"mode": "suite", "processes": self.processes, "parts": [part], **_common(self.limits)}
 
     @property
     def within_s(self) -> float:
@@ -165,7 +165,8 @@ class Programs:
 
     def message(self) -> dict[str, Any]:
         """For the zygote."""
-        return {"mode": "program", "inputs": list(self.inputs), **_common(self.source, self.limits)}
+        part = [dataclasses.asdict(self.source), list(self.inputs)]
+        return {"mode": "program", "parts": [part], **_common(self.limits)}
 
     @property
     def within_s(self) -> float:
@@ -201,9 +202,8 @@ class _End:
     cpu_s: float
 
 
-def _common(source: Source, limits: Limits) -> dict[str, Any]:
+def _common(limits: Limits) -> dict[str, Any]:
     return {
-        "source": dataclasses.asdict(source),
         "limits": limits.rlimits(),
         "tmp_bytes": limits.tmp_bytes,
         "cpu_s": limits.cpu_s,
