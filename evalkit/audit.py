@@ -5,6 +5,8 @@ Findings are facts about what was sent and what came back: no score is changed b
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -18,6 +20,7 @@ EMPTY = "the answer is empty"
 NO_SANDBOX = "none"
 _NOTABLE_TRUNCATED = 0.01
 _SHOWN_REASONS = 3
+_SHOWN_LEFT_OUT = 10
 
 
 def copied(tasks: Sequence[TaskSpec], totals: Mapping[str, Totals]) -> dict[str, str]:
@@ -43,10 +46,12 @@ def findings(
     items: Iterable[Item],
     n_items: int,
     copies: str | None,
+    left_out: Mapping[str, str],
 ) -> list[str]:
-    """Everything that a reader of the number should know; `copies` is the task's entry in `copied`.
+    """Everything that a reader of the number should know.
 
-    `items` are read only if the task has errata.
+    `items` are read only if the task has errata; `copies` is its entry in `copied`; `left_out` are items that were not
+    asked, with the reasons.
     """
     return [
         *_parameters(task, totals),
@@ -55,6 +60,7 @@ def findings(
         *_answers(totals, statuses),
         *_code(totals),
         *_bookkeeping(totals),
+        *_left_out(left_out),
         *_items(task, n_items),
         *_errata(task.errata, totals, items, task.n_items == n_items),
     ]
@@ -141,6 +147,17 @@ def _items(task: TaskSpec, n_items: int) -> list[str]:
     if task.n_items is not None and n_items != task.n_items:
         return [f"{n_items} of the benchmark's {task.n_items} items were run"]
     return []
+
+
+def _left_out(items: Mapping[str, str]) -> list[str]:
+    if not items:
+        return []
+    reasons = ", ".join(f"{why} ({n:,})" for why, n in Counter(items.values()).most_common(_SHOWN_LEFT_OUT))
+    named = ", ".join(itertools.islice(items, _SHOWN_LEFT_OUT))
+    more = ", ..." if len(items) > _SHOWN_LEFT_OUT else ""
+    return [
+        f"{len(items):,} items were left out, since they could not be graded here: {reasons}; {named}{more} (run.json)"
+    ]
 
 
 def _errata(errata: Errata | None, totals: Totals, items: Iterable[Item], complete: bool) -> list[str]:

@@ -77,6 +77,19 @@ class Explains(Protocol):
         """(step, outcome) of everything that was tried, in order; `bare` if the text is the answer and nothing else."""
 
 
+@runtime_checkable
+class RunsCode(Protocol):
+    """What a scorer also does that runs what models write; it is made with the arguments and a `SandboxChoice`."""
+
+    runs_code: bool
+
+    def require(self) -> None:
+        """Raises `SandboxUnavailable` where that cannot be done safely."""
+
+    def lacking(self, item: Item) -> str | None:
+        """What an item needs to be graded that is not there, in words."""
+
+
 class StoppingRule(Protocol):
     """Says which rounds of a task are wanted, and of which items. Called from another thread than the runner's."""
 

@@ -82,6 +82,11 @@ class SandboxUnavailable(EvalkitError):
 
     exit_code = 2
 
+    def __init__(self, message: str, reason: str = "") -> None:
+        self.reason = reason or message
+        """Why, without what to do about it."""
+        super().__init__(message)
+
 
 class StoreError(EvalkitError):
     """A run directory is missing, damaged, locked, or belongs to another specification."""

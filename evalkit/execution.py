@@ -19,7 +19,7 @@ from evalkit.errors import EvalkitError
 from evalkit.runner import INTERRUPTED, Observer, SilentObserver, execute
 from evalkit.stopping import UntilDecided
 from evalkit.store import ResponseCache, RunStore
-from evalkit.types import Event, EventKind, Generation, Score
+from evalkit.types import Event, EventKind, Generation, SandboxChoice, Score
 
 if TYPE_CHECKING:
     from evalkit.summary import RunSummary
@@ -34,6 +34,7 @@ def run_to_end(
     *,
     budget: Budget | None = None,
     cache: Path | None = None,
+    sandbox: SandboxChoice = SandboxChoice(),  # noqa: B008  # immutable
 ) -> tuple[RunSummary, str | None]:
     """Fill the run; returns its summary, and why it is not complete (None if it is).
 
@@ -45,7 +46,7 @@ def run_to_end(
     _allow_many_connections()
     try:
         with ResponseCache(cache) if cache else contextlib.nullcontext() as responses:
-            reason = asyncio.run(_with_signals(store, client, logged, budget, responses))
+            reason = asyncio.run(_with_signals(store, client, logged, budget, responses, sandbox))
     except EvalkitError as fault:
         log(store, f"stopped: {fault}")
         raise
@@ -62,7 +63,12 @@ def run_to_end(
 
 
 async def _with_signals(
-    store: RunStore, client: Client, observer: Observer, budget: Budget | None, cache: ResponseCache | None
+    store: RunStore,
+    client: Client,
+    observer: Observer,
+    budget: Budget | None,
+    cache: ResponseCache | None,
+    sandbox: SandboxChoice,
 ) -> str | None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -70,7 +76,7 @@ async def _with_signals(
         loop.add_signal_handler(number, stop.set)
     try:
         rule = UntilDecided(store) if store.record.spec.until_decided else None
-        return await execute(store, client, observer, stop, budget, cache, rule)
+        return await execute(store, client, observer, stop, budget, cache, rule, sandbox)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

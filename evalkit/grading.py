@@ -1,8 +1,9 @@
 """Grade rows of a file: `{id, target, prediction}` or `{id, target, output}`, one result for each, in their order.
 
-`prediction` is a bare answer, which nothing is searched for. `output` is all that a model wrote, its reasoning
-included; `reasoning`, `reasoning_closed` and `finish_reason` say what an endpoint said beside it. `choices` and
-`question` are what the item asked; `metadata` and `args` are what the scorer needs besides, as in a task file.
+With the items of a task, a row names its item instead: `{id, task_id, completion}` or `{id, task_id, output}`.
+`prediction` (or `completion`) is a bare answer, which nothing is searched for. `output` is all that a model wrote, its
+reasoning included; `reasoning`, `reasoning_closed` and `finish_reason` say what an endpoint said beside it. `choices`
+and `question` are what the item asked; `metadata` and `args` are what the scorer needs besides, as in a task file.
 A row that cannot be graded gets the status `errored` and the reason: no row ends the file.
 """
 
@@ -10,17 +11,19 @@ from __future__ import annotations
 
 import collections
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from evalkit.clients import reasoning
 from evalkit.codec import convert
-from evalkit.contracts import GradesAnswers, Scorer
-from evalkit.registry import SCORERS
-from evalkit.types import Failure, Generation, Item, Json, Score, Status
+from evalkit.contracts import GradesAnswers, RunsCode, Scorer
+from evalkit.registry import build_scorer
+from evalkit.types import Failure, Generation, Item, Json, SandboxChoice, Score, Status
 
-_TEXTS = ("prediction", "output")
+_TEXTS = ("prediction", "completion", "output")
+_BARE = _TEXTS[:2]
 _AHEAD = 8
 """Rows a thread is ahead of the one whose result is written next."""
 
@@ -54,6 +57,8 @@ class Graded:
     number: int
     score: Score
     label: Json = None
+    item: str | None = None
+    """Id of the task's item that it answers, if the rows are those of a task."""
     bad: bool = False
     """Whether it could not be graded at all."""
 
@@ -67,10 +72,11 @@ class Graded:
             "answer": score.answer,
             "step": score.step,
             "reason": score.reason,
+            **({"item": self.item, **score.detail} if self.item is not None else score.detail),
         }
 
 
-def parse_row(line: bytes, number: int) -> Row:
+def parse_row(line: bytes, number: int, items: Mapping[str, Item] | None = None) -> Row:
     """The row on a line of a file; raises `BadRow`."""
     try:
         fields = json.loads(line)
@@ -79,19 +85,20 @@ def parse_row(line: bytes, number: int) -> Row:
     if not isinstance(fields, dict):
         raise BadRow("not an object")
     try:
-        return make_row(fields, fields.get("id", number))
+        return make_row(fields, fields.get("id", number), items)
     except BadRow as fault:
         fault.name = fields.get("id")
         raise
 
 
-def make_row(fields: Mapping[str, Json], name: Json) -> Row:
+def make_row(fields: Mapping[str, Json], name: Json, items: Mapping[str, Item] | None = None) -> Row:
     """A row from its fields; raises `BadRow` where one is missing or of a wrong type."""
-    if "target" not in fields:
+    item = None if items is None else _named_item(fields, items)
+    if item is None and "target" not in fields:
         raise BadRow("no field target")
     texts = [name for name in _TEXTS if name in fields]
     if len(texts) != 1:
-        raise BadRow("both prediction and output" if texts else "neither prediction nor output")
+        raise BadRow(f"both {' and '.join(texts)}" if texts else "neither prediction nor output")
     metadata, args = fields.get("metadata") or {}, fields.get("args") or {}
     if not isinstance(metadata, dict) or not isinstance(args, dict):
         raise BadRow("metadata and args must be objects")
@@ -99,10 +106,10 @@ def make_row(fields: Mapping[str, Json], name: Json) -> Row:
         metadata = {**metadata, "choices": fields["choices"]}
     question = fields.get("question")
     messages = (("user", str(question)),) if question else ()
-    prediction = fields.get("prediction")
+    prediction = fields[texts[0]] if texts[0] in _BARE else None
     return Row(
         id=name,
-        item=Item(id=str(name), messages=messages, target=fields["target"], metadata=metadata),
+        item=item or Item(id=str(name), messages=messages, target=fields["target"], metadata=metadata),
         generation=_generation(fields),
         prediction=None if prediction is None else str(prediction),
         args=args,
@@ -110,10 +117,18 @@ def make_row(fields: Mapping[str, Json], name: Json) -> Row:
     )
 
 
+def _named_item(fields: Mapping[str, Json], items: Mapping[str, Item]) -> Item:
+    named = fields.get("task_id", fields.get("id"))
+    if str(named) not in items:
+        raise BadRow(f"the task has no item {named!r} (task_id)")
+    return items[str(named)]
+
+
 def _generation(fields: Mapping[str, Json]) -> Generation:
     text, trace = fields.get("output"), fields.get("reasoning") or ""
     if text is None:
-        text = "" if fields.get("prediction") is None else str(fields["prediction"])
+        bare = next((fields[name] for name in _BARE if fields.get(name) is not None), "")
+        text = str(bare)
         return Generation(answer=text, finish_reason=fields.get("finish_reason"))
     if not isinstance(text, str) or not isinstance(trace, str):
         raise BadRow("output and reasoning must be texts")
@@ -134,8 +149,17 @@ def _generation(fields: Mapping[str, Json]) -> Generation:
 class Grader:
     """Grades rows with one scorer; a row with `args` of its own gets one that has them. Thread-safe once built."""
 
-    def __init__(self, scorer: str, args: Mapping[str, Json]) -> None:
+    def __init__(
+        self,
+        scorer: str,
+        args: Mapping[str, Json],
+        sandbox: SandboxChoice = SandboxChoice(),  # noqa: B008  # immutable
+        items: Mapping[str, Item] | None = None,
+    ) -> None:
+        """`items` are those of a task, by id; `sandbox` is where a scorer that runs code runs it."""
         self._name = scorer
+        self._sandbox = sandbox
+        self._items = items
         self._default = dict(args)
         self._scorers: dict[str, Scorer] = {}
         self.scorer_for({})
@@ -145,8 +169,13 @@ class Grader:
         merged = self._default | dict(args)
         key = json.dumps(merged, sort_keys=True)
         if key not in self._scorers:
-            self._scorers[key] = SCORERS.get(self._name)(merged)
+            self._scorers[key] = build_scorer(self._name, merged, self._sandbox)
         return self._scorers[key]
+
+    @property
+    def useful_jobs(self) -> int:
+        """How many rows at once make it faster: each piece of code is run in a process of its own."""
+        return os.cpu_count() or 1 if isinstance(self.scorer_for({}), RunsCode) else 1
 
     def grade(self, row: Row) -> Score:
         """The score of one row."""
@@ -172,12 +201,13 @@ class Grader:
 
     def _result(self, number: int, line: bytes) -> Graded:
         try:
-            row = parse_row(line, number)
+            row = parse_row(line, number, self._items)
         except BadRow as fault:
             name = number if fault.name is None else fault.name
             return Graded(id=name, number=number, score=self._errored(str(fault)), bad=True)
         try:
-            return Graded(id=row.id, number=number, score=self.grade(row), label=row.label)
+            item = None if self._items is None else row.item.id
+            return Graded(id=row.id, number=number, score=self.grade(row), label=row.label, item=item)
         except Exception as fault:  # the boundary of a row: whatever a scorer does with it, the others are graded
             score = self._errored(f"{type(fault).__name__}: {fault}")
             return Graded(id=row.id, number=number, score=score, label=row.label, bad=True)
@@ -242,6 +272,10 @@ class Tally:
     false_positives: int = 0
     false_negatives: int = 0
     bad: int = 0
+    kinds: collections.Counter[str] = field(default_factory=collections.Counter)
+    """Of code that did not pass."""
+    by_item: dict[str, list[bool]] = field(default_factory=dict)
+    """Of a task: item -> whether each of its rows is right."""
 
     def add(self, graded: Graded) -> None:
         """Count one result. A right answer that got no value is a false negative; a wrong one without is not judged."""
@@ -250,6 +284,10 @@ class Tally:
         self.bad += graded.bad
         self.statuses[score.status.value] += 1
         self.value_sum += score.value or 0.0
+        if (kind := score.detail.get("kind")) is not None:
+            self.kinds[str(kind)] += 1
+        if graded.item is not None:
+            self.by_item.setdefault(graded.item, []).append(score.value == 1.0)
         if graded.label is None:
             return
         right = bool(graded.label)
@@ -264,9 +302,23 @@ class Tally:
         parts = [f"{self.n} rows: {counts or 'nothing'}"]
         if scored:
             parts.append(f"mean value of the scored {self.value_sum / scored:.4f}")
+        if self.kinds:
+            parts.append("not passed: " + ", ".join(f"{kind} {n}" for kind, n in self.kinds.most_common()))
+        if self.by_item:
+            parts.append(self._passes())
         if self.labelled:
             parts.append(
                 f"of {self.labelled} labelled rows {self.false_positives} false positives, "
                 f"{self.false_negatives} false negatives"
             )
         return "; ".join(parts)
+
+    def _passes(self) -> str:
+        """pass@1, and pass@k for the k that every item has; what was not graded counts as wrong."""
+        from evalkit.stats.metrics import pass_at_k  # here, since most files have no use for numpy
+
+        right = [sum(rows) for rows in self.by_item.values()]
+        n = [len(rows) for rows in self.by_item.values()]
+        ks = sorted({1, min(n)})
+        shown = ", ".join(f"pass@{k} {100 * float(pass_at_k(right, n, k).mean()):.1f} %" for k in ks)
+        return f"{len(n)} items: {shown}"

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import platform
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,15 +85,26 @@ def require_accepted(
 
 
 def create_run(
-    spec: RunSpec, folder: Path, loader: ItemLoader, endpoint: Mapping[str, Json], run_id: str | None = None
+    spec: RunSpec,
+    folder: Path,
+    loader: ItemLoader,
+    endpoint: Mapping[str, Json],
+    run_id: str | None = None,
+    obstacle: Callable[[str, Item], str | None] = lambda task, item: None,
 ) -> RunStore:
-    """Load the items and make the run directory; raises `DatasetError`, `TaskError` or `StoreError`."""
+    """Load the items and make the run directory; raises `DatasetError`, `TaskError` or `StoreError`.
+
+    Items for which there is an `obstacle` to grading are left out: nobody need answer them. The record names them.
+    """
     if len({t.name for t in spec.tasks}) != len(spec.tasks):
         raise UsageError("a task is named twice")
     run_id = run_id or new_id(spec, folder)
     created = datetime.now(UTC).isoformat(timespec="seconds")
 
     def describe(n_items: Mapping[str, int]) -> RunRecord:
+        for name in (name for name, n in n_items.items() if not n):
+            why = next(iter(left_out[name].values()), "there is none")
+            raise UsageError(f"{name}: no item can be graded here: {why}")
         data = {t.name: loader.data_digest(t) for t in spec.tasks}
         return RunRecord(
             schema=SCHEMA,
@@ -108,10 +119,20 @@ def create_run(
             endpoint=endpoint,
             versions=_versions(),
             references=_declared(spec),
+            left_out={name: found for name, found in left_out.items() if found},
         )
 
     watched = {t.name: ItemsDigest() for t in spec.tasks}
-    items = {t.name: watched[t.name].watch(_begun(loader.items(t, spec.limit))) for t in spec.tasks}
+    left_out: dict[str, dict[str, str]] = {t.name: {} for t in spec.tasks}
+
+    def gradable(task: str, items: Iterator[Item]) -> Iterator[Item]:
+        for item in items:
+            if why := obstacle(task, item):
+                left_out[task][item.id] = why
+            else:
+                yield item
+
+    items = {t.name: watched[t.name].watch(_begun(gradable(t.name, loader.items(t, spec.limit)))) for t in spec.tasks}
     return RunStore.create(folder / run_id, items, describe)
 
 
@@ -192,7 +213,8 @@ def use_errata(store: RunStore, on: bool) -> list[str]:
 
 def _begun(items: Iterator[Item]) -> Iterator[Item]:
     """The same items; what is wrong with the first of them is found before anything is written."""
-    return itertools.chain([next(items)], items)
+    first = next(items, None)
+    return iter(()) if first is None else itertools.chain([first], items)
 
 
 def _protocol_digests(spec: RunSpec, data: Mapping[str, str | None], n_items: Mapping[str, int]) -> dict[str, str]:

@@ -7,13 +7,14 @@ Built-ins stand in the table; other packages add theirs by entry points of the g
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
-from evalkit.contracts import Scorer
+from evalkit.contracts import RunsCode, Scorer
 from evalkit.errors import UnknownName
-from evalkit.types import RunSpec
+from evalkit.types import Item, Json, RunSpec, SandboxChoice
 
 
 class Table:
@@ -59,6 +60,7 @@ SCORERS = Table(
         "list": "evalkit.scoring.list:ListScorer",
         "json": "evalkit.scoring.json:JsonScorer",
         "regex": "evalkit.scoring.regex:RegexScorer",
+        "code": "evalkit.scoring.code:CodeScorer",
         "reasoning_gym": "evalkit.scoring.reasoning_gym:ReasoningGymScorer",
     },
 )
@@ -78,6 +80,30 @@ EXPORTERS = Table(
 )
 
 
-def build_scorers(spec: RunSpec) -> dict[str, Scorer]:
+def build_scorer(name: str, args: Mapping[str, Json], sandbox: SandboxChoice) -> Scorer:
+    """A scorer; `sandbox` is where one that runs code runs it. Raises `UnknownName` or `UsageError`."""
+    factory = SCORERS.get(name)
+    made: Scorer = factory(args, sandbox) if getattr(factory, "runs_code", False) else factory(args)
+    return made
+
+
+def build_scorers(spec: RunSpec, sandbox: SandboxChoice) -> dict[str, Scorer]:
     """A scorer per task; raises `UnknownName` or `UsageError` for what a task file asks for."""
-    return {task.name: SCORERS.get(task.scorer)(task.scorer_args) for task in spec.tasks}
+    return {task.name: build_scorer(task.scorer, task.scorer_args, sandbox) for task in spec.tasks}
+
+
+@contextmanager
+def graders(spec: RunSpec, sandbox: SandboxChoice) -> Iterator[Callable[[str, Item], str | None]]:
+    """Says of a task's items why they could not be graded here, if so; while it is open.
+
+    Raises what would keep all of them from being graded, such as `SandboxUnavailable`.
+    """
+    scorers = build_scorers(spec, sandbox)
+    try:
+        running = {name: scorer for name, scorer in scorers.items() if isinstance(scorer, RunsCode)}
+        for runner in running.values():
+            runner.require()
+        yield lambda task, item: running[task].lacking(item) if task in running else None
+    finally:
+        for scorer in scorers.values():
+            scorer.close()

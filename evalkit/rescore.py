@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from evalkit.registry import build_scorers
 from evalkit.scoring.errata import Corrections, correcting
 from evalkit.store import RunStore
-from evalkit.types import Json, RunSpec, Sample, Score
+from evalkit.types import Json, RunSpec, Sample, SandboxChoice, Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,19 +25,19 @@ class Flip:
     after: Score
 
 
-def rescore(store: RunStore) -> dict[str, int]:
+def rescore(store: RunStore, sandbox: SandboxChoice) -> dict[str, int]:
     """Grade every stored generation again; returns how many scores changed per task."""
     changed = dict.fromkeys((task.name for task in store.record.spec.tasks), 0)
-    for sample, score, _ in _regraded(store, store.record.spec):
+    for sample, score, _ in _regraded(store, store.record.spec, sandbox):
         changed[sample.task] += _differs(sample.score, score)
         store.put_score((sample.task, sample.position, sample.sample), score)
     store.flush()
     return changed
 
 
-def flips(store: RunStore, spec: RunSpec) -> Iterator[Flip]:
+def flips(store: RunStore, spec: RunSpec, sandbox: SandboxChoice) -> Iterator[Flip]:
     """What `rescore` would change if the run had `spec`, one by one; nothing is stored."""
-    for sample, score, targets in _regraded(store, spec):
+    for sample, score, targets in _regraded(store, spec, sandbox):
         if _differs(sample.score, score):
             yield Flip(
                 task=sample.task,
@@ -49,8 +49,10 @@ def flips(store: RunStore, spec: RunSpec) -> Iterator[Flip]:
             )
 
 
-def _regraded(store: RunStore, spec: RunSpec) -> Iterator[tuple[Sample, Score, tuple[Json, ...]]]:
-    scorers = correcting(build_scorers(spec), spec.tasks)
+def _regraded(
+    store: RunStore, spec: RunSpec, sandbox: SandboxChoice
+) -> Iterator[tuple[Sample, Score, tuple[Json, ...]]]:
+    scorers = correcting(build_scorers(spec, sandbox), spec.tasks)
     try:
         for task in spec.tasks:
             item_at = functools.lru_cache(maxsize=4096)(functools.partial(store.item, task.name))

@@ -20,7 +20,7 @@ from evalkit.errors import EndpointError
 from evalkit.registry import build_scorers
 from evalkit.scoring.errata import correcting
 from evalkit.store import ResponseCache, RunStore
-from evalkit.types import Event, EventKind, Generation, ModelSpec, Request, Rounds, Score, TaskSpec
+from evalkit.types import Event, EventKind, Generation, ModelSpec, Request, Rounds, SandboxChoice, Score, TaskSpec
 
 _GRADERS = 4
 _GRADING_QUEUE = 1024
@@ -71,6 +71,7 @@ async def execute(
     budget: Budget | None = None,
     cache: ResponseCache | None = None,
     rule: StoppingRule | None = None,
+    sandbox: SandboxChoice = SandboxChoice(),  # noqa: B008  # immutable
 ) -> str | None:
     """Generate and grade everything owed; None if all is done, else why it ended before.
 
@@ -82,7 +83,7 @@ async def execute(
     spending = Spending(budget or Budget(), store.record.spec.model.endpoint.prices, store.spent())
     observer.started(planned, finished, spending)
     spec = store.record.spec
-    job = _Job(store, client, correcting(build_scorers(spec), spec.tasks), observer, spending, cache, rule)
+    job = _Job(store, client, correcting(build_scorers(spec, sandbox), spec.tasks), observer, spending, cache, rule)
     try:
         return await job.run(stop)
     finally:

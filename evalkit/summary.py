@@ -140,6 +140,7 @@ def _task_summary(
         items=store.items(task.name),
         n_items=store.n_items(task.name),
         copies=copied,
+        left_out=store.record.left_out.get(task.name, {}),
     )
     return TaskSummary(
         task=task.name,

@@ -74,6 +74,7 @@ PLANTED: list[tuple[str, Callable[[str], str], list[object], str, str]] = [
     ("k", swap("repeats: 2", "repeats: 3"), [], "k", "minor"),
     ("scorer", swap("scorer: math", "scorer: numeric"), [], "scorer", "major"),
     ("tolerance", swap("scorer: math", "scorer: numeric, scorer_args: {absolute: 1}"), [], "scorer_args", "major"),
+    ("fields", swap("scorer: math", "scorer: math, scorer_fields: {q: question}"), [], "scorer_fields", "major"),
     ("gold", swap('"{{answer}}"', '"{{answer}} "'), [], "target", "major"),
     ("stop", swap("until: []", 'until: ["\\n\\n"]'), [], "stop", "major"),
     ("web search", str, ["--extra", 'tools=["web_search"]'], "extra", "major"),

@@ -186,6 +186,8 @@ def test_the_models_with_results_item_by_item() -> None:
 
 @pytest.mark.parametrize("task", sorted({r.task for r in WITH_RESULTS if r.task}))
 def test_shipped_results_are_of_the_pinned_items(task: str, real_data: Path) -> None:
+    if task == "livecodebench" and not (real_data / task).is_dir():
+        pytest.skip("no mirror of LiveCodeBench")
     known = {item.id for item in ItemLoader(real_data).items(catalog.find(task))}
     for ref in (r for r in WITH_RESULTS if r.task == task):
         results = references.per_item(ref)

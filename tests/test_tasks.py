@@ -9,32 +9,15 @@ from pathlib import Path
 
 import pytest
 from conftest import Cli
+from support.tasks import GOOD, SHIPPED, data_files, mirror, write
 
 from evalkit.errors import DatasetError, TaskError
 from evalkit.tasks import catalog
 from evalkit.tasks.choices import without_letters
 from evalkit.tasks.items import ItemLoader
 from evalkit.tasks.loader import load_task
+from evalkit.tasks.sources import file_beside
 from evalkit.types import TaskSpec
-
-SHIPPED = Path(__file__).parents[1] / "tasks"
-
-GOOD = """\
-task: sums
-tag: demo
-dataset_path: someone/sums
-test_split: test
-doc_to_text: "{{question}}"
-doc_to_target: "{{answer}}"
-output_type: generate_until
-generation_kwargs: {until: [], do_sample: true, temperature: 0.6, max_gen_toks: 100}
-repeats: 2
-metadata:
-  version: 1.0
-  evalkit:
-    prompt: math/boxed
-    scorer: math
-"""
 
 BROKEN = [
     ("misspelt key", "repeats: 2", "repeat: 2", 9, "did you mean 'repeats'"),
@@ -84,21 +67,30 @@ BROKEN = [
     ("a seed in words", "    scorer: math", "    scorer: math\n    shuffle: yes", 15, "whole number"),
     ("a broken condition", "    scorer: math", "    scorer: math\n    where: '{{a'", 15, "template error"),
     ("a condition that is code", "    scorer: math", "    scorer: math\n    where: !function a.b", 15, "must be text"),
+    ("fields in a list", "    scorer: math", "    scorer: math\n    scorer_fields: [a]", 15, "must be a mapping"),
+    ("a broken field", "    scorer: math", "    scorer: math\n    scorer_fields: {a: '{{a'}", 15, "template error"),
+    ("a number as field", "    scorer: math", "    scorer: math\n    scorer_fields: {a: 1}", 15, "must be text"),
+    ("a field of ours", "    scorer: math", "    scorer: math\n    scorer_fields: {choices: a}", 15, "another name"),
+    ("no window", "    scorer: math", "    scorer: math\n    window: 2024-08..2025-01", 15, "must be a mapping"),
+    ("a window of no field", "    scorer: math", "    scorer: math\n    window: {default: a..b}", 15, "field: missing"),
+    ("no default", "    scorer: math", "    scorer: math\n    window: {field: day}", 15, "default: missing"),
+    (
+        "a window of no days",
+        "    scorer: math",
+        "    scorer: math\n    window: {field: d, default: x}",
+        15,
+        "no window",
+    ),
+    ("a file elsewhere", *data_files("/etc/passwd"), 4, "relative path"),
+    ("a file above", *data_files("a/../../b.jsonl"), 4, "relative path"),
+    ("a file that is not there", *data_files("gone.jsonl"), 4, "no file gone.jsonl in"),
+    ("a file of another split", "someone/sums", "json\ndataset_kwargs: {data_files: {train: a}}", 4, "split test"),
+    ("one file for all", "someone/sums", "json\ndataset_kwargs: {data_files: a.jsonl}", 4, "is the split train"),
+    ("a list of files", "someone/sums", "json\ndataset_kwargs: {data_files: [a]}", 4, "must map each split"),
+    ("no file", "someone/sums", "json", None, "must map each split"),
+    ("more than files", "someone/sums", "json\ndataset_kwargs: {data_file: a}", 4, "did you mean 'data_files'"),
     ("unknown few-shot", "repeats: 2", "repeats: 2\nnum_fewshot: 2", 10, "2 examples wanted"),
 ]
-
-
-def write(folder: Path, text: str = GOOD, name: str = "sums.yaml") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / name
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def mirror(folder: Path, rows: list[dict[str, object]], task: str = "sums") -> Path:
-    (folder / task).mkdir(parents=True, exist_ok=True)
-    (folder / task / "test.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
-    return folder
 
 
 @pytest.mark.parametrize(("old", "new", "line", "words"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
@@ -265,10 +257,17 @@ def shipped() -> list[TaskSpec]:
 
 def mirrored(task: TaskSpec, real_data: Path) -> ItemLoader:
     """A loader for the real rows of a task; some may not be kept in a mirror."""
-    split = task.dataset.split
-    if not (real_data / task.dataset.mirror.get(split, f"{task.name}/{split}.jsonl")).is_file():
+    if not rows_file(task, real_data).is_file():
         pytest.skip(f"no mirror of {task.dataset.path}")
     return ItemLoader(real_data)
+
+
+def rows_file(task: TaskSpec, real_data: Path) -> Path:
+    split = task.dataset.split
+    if task.dataset.path == "json":
+        return file_beside(task.dataset, split)
+    file = real_data / task.dataset.mirror.get(split, f"{task.base}/{split}.jsonl")
+    return file if file.is_file() else file.with_name(file.name + ".gz")
 
 
 @pytest.mark.parametrize("task", shipped(), ids=lambda t: t.name)
@@ -296,12 +295,12 @@ def test_lm_eval_reads_the_same_file(task: TaskSpec, real_data: Path) -> None:
     config = load_yaml(next(SHIPPED.rglob(task.source_file)))
     assert config["generation_kwargs"]["until"] == []
     split = config["test_split"]
-    file = real_data / task.dataset.mirror.get(split, f"{task.name}/{split}.jsonl")
+    file = rows_file(task, real_data)
     config.update(dataset_path="json", dataset_name=None, dataset_kwargs={"data_files": {split: str(file)}})
     theirs = ConfigurableTask(config=config)
     item = next(iter(loader.items(task, 1)))
     docs = itertools.islice(theirs.test_docs(), 100 if task.where else 1)
-    doc = next(doc for doc in docs if theirs.doc_to_text(doc) in item.messages[0][1])
+    doc = next(doc for doc in docs if theirs.doc_to_text(doc) in item.messages[-1][1])
     target = theirs.doc_to_target(doc)
     if task.choices is not None:
         options = without_letters(theirs.doc_to_choice(doc))

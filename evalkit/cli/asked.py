@@ -29,7 +29,7 @@ from evalkit.types import Board, ModelSpec, NamedProtocol, RunRecord, RunSpec, T
 MOST_ROUNDS = 64
 NOT_ASKED_AGAIN = frozenset(
     {"data_dir", "trusted", "task_folders", "out", "retry", "extend"}
-    | {"max_cost", "max_tokens_total", "max_time", "cache", "second"}
+    | {"max_cost", "max_tokens_total", "max_time", "cache", "second", "sandbox", "allow_unsafe_code"}
 )
 """Settled when a run is resumed (where items come from and the run goes), or not part of what it asks for."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from evalkit.codec import encode_pretty
+from evalkit.types import SandboxChoice
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +38,28 @@ second_grader_option = click.option(
     metavar="SCORER",
     help="Let this scorer judge the answers too, for example math-verify; its opinions are kept beside the scores.",
 )
+
+
+def sandbox_options(command: F) -> F:
+    """`--sandbox`, `--allow-unsafe-code`; `sandbox_of` reads them."""
+    command = click.option(
+        "--allow-unsafe-code",
+        is_flag=True,
+        help="With --sandbox none: run what a model wrote with all your rights. Scores are marked.",
+    )(command)
+    return click.option(
+        "--sandbox",
+        metavar="NAME",
+        default="auto",
+        show_default=True,
+        envvar="EVALKIT_SANDBOX",
+        help="Where code of models is run: auto, namespaces, bwrap, landlock, docker, podman, none.",
+    )(command)
+
+
+def sandbox_of(options: Mapping[str, Any]) -> SandboxChoice:
+    """What `sandbox_options` were given."""
+    return SandboxChoice(backend=options["sandbox"], allow_unsafe=options["allow_unsafe_code"])
 
 
 def data_options(command: F) -> F:

@@ -11,10 +11,20 @@ from typing import IO, Any
 
 import click
 
-from evalkit.cli.common import json_option, note, print_json
+from evalkit.cli.common import (
+    data_options,
+    json_option,
+    note,
+    print_json,
+    sandbox_of,
+    sandbox_options,
+    tasks_dir_option,
+)
 from evalkit.contracts import Explains
 from evalkit.errors import UsageError
 from evalkit.grading import BadRow, Earlier, Flip, Graded, Grader, Row, Tally, make_row
+from evalkit.tasks import catalog
+from evalkit.tasks.items import ItemLoader
 from evalkit.types import Json, Score
 
 
@@ -30,9 +40,13 @@ from evalkit.types import Json, Score
 @click.option(
     "--diff", type=click.Path(path_type=Path, exists=True), help="Earlier results: show what came out otherwise."
 )
-@click.option("--scorer", default="math", show_default=True, help="Scorer, as in a task file.")
+@click.option("--task", help="Grade answers to this task: rows name its items by task_id, and its scorer grades them.")
+@click.option("--scorer", help="Scorer, as in a task file; default that of --task, else math.")
 @click.option("--scorer-args", multiple=True, help="KEY=VALUE or a JSON object; may be repeated.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Rows graded at once.")
+@click.option("--jobs", type=click.IntRange(1), help="Rows graded at once; default 1, for code as many as cores.")
+@sandbox_options
+@tasks_dir_option
+@data_options
 @json_option
 def grade(
     target: str | None,
@@ -44,25 +58,31 @@ def grade(
     source: Path | None,
     sink: Path | None,
     diff: Path | None,
-    scorer: str,
+    task: str | None,
+    scorer: str | None,
     scorer_args: tuple[str, ...],
-    jobs: int,
+    jobs: int | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Grade one answer (--target with --answer), or a file of them (--input).
 
     A row of the file is {"id", "target", "prediction"} (a bare answer) or {"id", "target", "output"} (all that a model
     wrote, with its reasoning), optionally with "choices", "question", "finish_reason" and "label" (1 right, 0 wrong).
-    A result is {"id", "status", "value", "answer", "step", "reason"}. Exit code 1 if a row could not be graded, or if
+    With --task a row is {"id", "task_id", "completion"} or {"id", "task_id", "output"}, where a completion continues
+    the item's prompt. A result is {"id", "status", "value", "answer", "step", "reason"}, for code with "kind", "tests"
+    and "sandbox". Exit code 1 if a row could not be graded, or if
     --diff finds a row that came out otherwise.
     """
     if (source is None) == (target is None):
         raise click.UsageError("give either --input, or --target with --answer")
-    with contextlib.closing(Grader(scorer, _arguments(scorer_args))) as grader:
+    if task is not None and source is None:
+        raise click.UsageError("--task goes with --input")
+    with contextlib.closing(_grader(task, scorer, _arguments(scorer_args), options)) as grader:
         if source is not None:
             if answer is not None or output_text is not None:
                 raise click.UsageError("--answer and --output-text go with --target, not with --input")
-            raise click.exceptions.Exit(_grade_file(grader, source, sink, diff, jobs))
+            raise click.exceptions.Exit(_grade_file(grader, source, sink, diff, jobs or grader.useful_jobs))
         if (answer is None) == (output_text is None):
             raise click.UsageError("--target needs either --answer or --output-text")
         given = {"prediction": answer} if answer is not None else {"output": output_text}
@@ -70,6 +90,18 @@ def grade(
         if choices is not None:
             fields["choices"] = _choices(choices)
         _grade_one(grader, make_row(fields, "-"), explain, as_json)
+
+
+def _grader(task: str | None, scorer: str | None, args: dict[str, Json], options: dict[str, Any]) -> Grader:
+    """The scorer that was named, or a task's with the arguments that the task gives it."""
+    sandbox = sandbox_of(options)
+    if task is None:
+        return Grader(scorer or "math", args, sandbox)
+    spec = catalog.find(task, options["task_folders"])
+    loader = ItemLoader(options["data_dir"], options["trusted"])
+    items = {item.id: item for item in loader.items(spec)}
+    own = dict(spec.scorer_args) if scorer in (None, spec.scorer) else {}
+    return Grader(scorer or spec.scorer, own | args, sandbox, items)
 
 
 def _grade_one(grader: Grader, row: Row, explain: bool, as_json: bool) -> None:

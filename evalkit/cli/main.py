@@ -28,6 +28,8 @@ COMMANDS = {
     "tasks": ("evalkit.cli.tasks:tasks", "List, show and validate tasks."),
     "protocol": ("evalkit.cli.protocol:protocol", "List named protocols, and tell two protocols apart."),
     "models": ("evalkit.cli.models:models", "List model kinds; fetch the embedded model."),
+    "sandbox": ("evalkit.cli.sandbox:sandbox", "Show where code of models is run, and prove that it stays there."),
+    "doctor": ("evalkit.cli.doctor:doctor", "Look at what runs need on this machine."),
     "references": ("evalkit.cli.references:references", "List and compare published reference scores."),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import click
@@ -14,16 +15,17 @@ from evalkit.cli.run import EXIT_INTERRUPTED
 from evalkit.clients import weights
 from evalkit.clients.build import build
 from evalkit.comparison import compare_store, suite_claims
+from evalkit.errors import SandboxUnavailable
 from evalkit.execution import run_to_end
 from evalkit.files import write_file
 from evalkit.leaderboard import fill
 from evalkit.planning import create_run
 from evalkit.references import load_references
-from evalkit.registry import EXPORTERS
+from evalkit.registry import EXPORTERS, SCORERS, graders
 from evalkit.report.terminal import print_comparisons, print_summary
 from evalkit.store import RunStore
 from evalkit.tasks.items import ItemLoader
-from evalkit.types import Board, ModelSpec, RunSpec
+from evalkit.types import Board, ModelSpec, RunSpec, SandboxChoice
 
 MODEL = "smollm2"
 SEED = 1000
@@ -42,7 +44,7 @@ DEMONSTRATION = (
 def quickstart(out: Path, gguf: Path | None, limit: int | None, quiet: bool, as_json: bool) -> int:
     """Fetch a small model, run the quickstart suite on it, compare, and write the report and a leaderboard."""
     board = boards.find("quickstart")
-    spec = _spec(board, gguf, limit)
+    spec = _without_code(_spec(board, gguf, limit))
     client = build(spec.model)
     store = create_run(spec, out, ItemLoader(), client.describe())
     with store:
@@ -87,6 +89,17 @@ def _spec(board: Board, gguf: Path | None, limit: int | None) -> RunSpec:
         board=board.name,
         references=board.rivals,
     )
+
+
+def _without_code(spec: RunSpec) -> RunSpec:
+    """The same without tasks whose answers are run, where there is no sandbox for that: the others can be shown."""
+    try:
+        with graders(spec, SandboxChoice()):
+            return spec
+    except SandboxUnavailable as fault:
+        note(f"tasks with code are left out: {fault}")
+        tasks = tuple(task for task in spec.tasks if not getattr(SCORERS.get(task.scorer), "runs_code", False))
+        return dataclasses.replace(spec, tasks=tasks)
 
 
 def _write_files(store: RunStore, board: Board) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from evalkit.cli.common import (
     json_option,
     note,
     print_json,
+    sandbox_of,
+    sandbox_options,
     second_grader_option,
     split_names,
     tasks_dir_option,
@@ -30,11 +32,12 @@ from evalkit.execution import run_to_end
 from evalkit.opinions import add_opinions, second_grader
 from evalkit.planning import OMITTABLE, changed_fields, create_run, extend_run
 from evalkit.references import load_references
+from evalkit.registry import graders
 from evalkit.runner import INTERRUPTED
 from evalkit.stopping import all_items, require_decidable
 from evalkit.store import ResponseCache, RunStore
 from evalkit.tasks.items import ItemLoader
-from evalkit.types import LEAST_REPETITION, Json, RunSpec, Status
+from evalkit.types import LEAST_REPETITION, Item, Json, RunSpec, SandboxChoice, Status
 
 if TYPE_CHECKING:
     from evalkit.summary import RunSummary
@@ -76,6 +79,7 @@ _MAY_GROW = frozenset({"samples", "limit"})
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of answers that runs share: an identical request is not sent twice.",
 )
+@sandbox_options
 @errata_option
 @second_grader_option
 @click.option("--against", help="Reference models, declared before the run: o1,deepseek-r1.")
@@ -115,7 +119,8 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
         Spending(budget_of(options), spec.model.endpoint.prices)
         if options["cache"]:
             ResponseCache(options["cache"]).close()
-        store = _create(spec, options["out"], loader, client.describe())
+        with graders(spec, sandbox_of(options)) as obstacle:
+            store = _create(spec, options["out"], loader, client.describe(), obstacle)
     with store:
         note(f"run directory: {store.folder}")
         if options["extend"]:
@@ -130,15 +135,30 @@ def run(names: tuple[str, ...], resume: Path | None, quiet: bool, as_json: bool,
                 )
             store.owe(again)
         budget = budget_of(options)
-        return finish(store, quiet, as_json, fresh=resume is None, budget=budget, cache=options["cache"], second=second)
+        return finish(
+            store,
+            quiet,
+            as_json,
+            fresh=resume is None,
+            budget=budget,
+            cache=options["cache"],
+            second=second,
+            sandbox=sandbox_of(options),
+        )
 
 
-def _create(spec: RunSpec, out: Path, loader: ItemLoader, endpoint: Mapping[str, Json]) -> RunStore:
+def _create(
+    spec: RunSpec,
+    out: Path,
+    loader: ItemLoader,
+    endpoint: Mapping[str, Json],
+    obstacle: Callable[[str, Item], str | None],
+) -> RunStore:
     """Make the run directory, unless a task of a run that is to end when it is decided never can be."""
     refs = load_references() if spec.until_decided else []
     if spec.until_decided:
         require_decidable(spec, refs)
-    store = create_run(spec, out, loader, endpoint)
+    store = create_run(spec, out, loader, endpoint, obstacle=obstacle)
     if spec.until_decided:
         try:
             require_decidable(spec, refs, all_items(store.record))
@@ -165,6 +185,7 @@ def finish(
     budget: Budget | None = None,
     cache: Path | None = None,
     second: str | None = None,
+    sandbox: SandboxChoice = SandboxChoice(),  # noqa: B008  # immutable
 ) -> int:
     """Fill the run, print its results, and return the exit code; `fresh` if this command made the directory.
 
@@ -172,7 +193,7 @@ def finish(
     """
     try:
         with progress(quiet) as shown:
-            summary, stopped = run_to_end(store, shown, budget=budget, cache=cache)
+            summary, stopped = run_to_end(store, shown, budget=budget, cache=cache, sandbox=sandbox)
     except UnknownName:
         if fresh:  # the model was never there: nothing was asked, and nothing can be resumed
             shutil.rmtree(store.folder)

@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from evalkit.cli.common import errata_option, json_option, note, print_json, second_grader_option
+from evalkit.cli.common import (
+    errata_option,
+    json_option,
+    note,
+    print_json,
+    sandbox_of,
+    sandbox_options,
+    second_grader_option,
+)
 from evalkit.cli.endpoint import endpoint_of, endpoint_options, given_endpoint_options, profile_of
 from evalkit.clients.build import build, parse_model
 from evalkit.contracts import Client
@@ -21,7 +29,7 @@ from evalkit.report.terminal import print_summary
 from evalkit.rescore import flips, rescore
 from evalkit.store import RunStore
 from evalkit.summary import summarize
-from evalkit.types import ModelSpec
+from evalkit.types import ModelSpec, SandboxChoice
 
 
 @click.command()
@@ -36,6 +44,7 @@ from evalkit.types import ModelSpec
     metavar="KIND:NAME",
     help="Ask this model about answers in which none was found; its verdicts stand beside the scores.",
 )
+@sandbox_options
 @endpoint_options
 @json_option
 def score(
@@ -54,13 +63,14 @@ def score(
     """
     _check(diff, exit_code, second, judging)
     client = build(_judge_spec(judging, options)) if judging else None
+    sandbox = sandbox_of(options)
     corrected = None if errata is None else errata == "on"
     if diff:
-        return _diff(run, corrected, exit_code, as_json)
+        return _diff(run, corrected, exit_code, as_json, sandbox)
     with RunStore.open(run, writer=True) as store:
         if corrected is not None:
             use_errata(store, corrected)
-        changed = rescore(store)
+        changed = rescore(store, sandbox)
         try:
             if second:
                 n = sum(add_opinions(store, second).values())
@@ -105,12 +115,12 @@ def _judge(store: RunStore, client: Client) -> None:
         note(f"{sum(failed.values()):,} requests failed ({kinds}); the same command asks them again")
 
 
-def _diff(run: Path, corrected: bool | None, exit_code: bool, as_json: bool) -> int:
+def _diff(run: Path, corrected: bool | None, exit_code: bool, as_json: bool, sandbox: SandboxChoice) -> int:
     with RunStore.open(run) as store:
         spec = store.record.spec if corrected is None else with_errata(store.record.spec, corrected)
         n = 0
         kept = []
-        for flip in flips(store, spec):
+        for flip in flips(store, spec, sandbox):
             n += 1
             if as_json:
                 kept.append(flip)

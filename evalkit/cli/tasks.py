@@ -11,12 +11,12 @@ from evalkit import errata
 from evalkit.cli.common import data_options, json_option, note, print_json, print_table, tasks_dir_option
 from evalkit.codec import builtins
 from evalkit.errors import EvalkitError, TaskError
-from evalkit.registry import SCORERS
+from evalkit.registry import build_scorer
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader
 from evalkit.tasks.loader import load_task
 from evalkit.tasks.protocol import prompt_digest
-from evalkit.types import Item, TaskSpec
+from evalkit.types import Item, SandboxChoice, TaskSpec
 
 
 @click.group()
@@ -69,7 +69,7 @@ def show(
         return
     for key, value in builtins(task).items():
         if key not in ("prompt", "errata"):
-            click.echo(f"{key + ':':14}{value}")
+            click.echo(f"{key + ':':13} {value}")
     if task.errata:
         click.echo(f"errata:       {len(task.errata.items)} golds are corrected; source: {task.errata.source}")
     click.echo(f"prompt:       {task.prompt.name} ({prompt_digest(task)})")
@@ -111,7 +111,7 @@ def _scorer_problem(task: TaskSpec | None, file: Path) -> EvalkitError | None:
     if task is None:
         return None
     try:
-        SCORERS.get(task.scorer)(task.scorer_args).close()
+        build_scorer(task.scorer, task.scorer_args, SandboxChoice()).close()
     except EvalkitError as problem:
         return TaskError(str(problem), file=str(file), field="metadata.evalkit.scorer")
     return None

@@ -55,6 +55,7 @@ _TABLE: tuple[tuple[str, str, Severity, Severity | None], ...] = (
     ("target", "gold answer", MAJOR, None),
     ("scorer", "way of grading", MAJOR, MINOR),
     ("scorer_args", "setting of the scorer", MAJOR, None),
+    ("scorer_fields", "set of fields for the scorer", MAJOR, None),
     ("k", "k", MINOR, MINOR),
 )
 FIELDS: tuple[Field, ...] = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from evalkit import references
 from evalkit.codec import builtins, digest
 from evalkit.protocols.fields import DEFAULT, SENT
-from evalkit.tasks.protocol import prompt_digest, protocol, template_digest
+from evalkit.tasks.protocol import prompt_digest, protocol, scorer_fields, template_digest
 from evalkit.types import Json, ModelSpec, NamedProtocol, Reference, RunRecord, TaskSpec
 
 RUN, REFERENCE, NAMED = "run", "reference", "protocol"
@@ -101,6 +101,7 @@ def of_task(
         "target": whole["target"],
         "scorer": task.scorer,
         "scorer_args": builtins(task.scorer_args),
+        "scorer_fields": scorer_fields(task),
         "k": task.samples,
         "effort": _effort_sent(sampling.extra),
     }

@@ -57,7 +57,7 @@ class ItemLoader:
             raise DatasetError(f"{task.name}: the dataset {task.dataset.path} gave no items{inside}")
 
     def items_of(self, task: TaskSpec, rows: Iterable[dict[str, Any]]) -> Iterator[Item]:
-        """The items that rows of the dataset are, in their order, without what the task's window or `where` leaves out."""
+        """The items that rows are, in their order, without those that the task's window or `where` leaves out."""
         shots = self._shots(task)
         seen: dict[str, int] = {}
         for row in rows:

@@ -1,8 +1,9 @@
-"""Rows of a dataset: from a procedural generator, a file beside the task file, a local mirror, or the hub, in that order.
+"""Rows of a dataset: made by a generator, from a file beside the task file, a local mirror, or the hub, in that order.
 
-A file beside the task file is named as lm-eval and `datasets` do it: `dataset_path: json` and `data_files`, a mapping of
-splits to names, or one name, which is the split `train`. A mirror is a folder (`--data-dir` or `EVALKIT_DATA_DIR`) with `<task>/<split>.jsonl`, fields as on the hub; the task
-file may name another file per split. `.jsonl.gz` is read the same way.
+A file beside the task file is named as lm-eval and `datasets` do it: `dataset_path: json` and `data_files`, which maps
+splits to names, or is one name, which then is the split `train`. A mirror is a folder (`--data-dir` or
+`EVALKIT_DATA_DIR`) with `<task>/<split>.jsonl`, fields as on the hub; the task file may name another file per split.
+`.jsonl.gz` is read the same way everywhere.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from evalkit.codec import decode, digest, file_digest
 from evalkit.contracts import ItemSource
 from evalkit.errors import DatasetError, MissingExtra
 from evalkit.types import DatasetSpec
-
 
 JSON = "json"
 

@@ -1,8 +1,8 @@
 """Windows of dates: `livecodebench:2024-08..2025-01` has the items of these months.
 
 Both ends are included; a month stands for its first day at the start and for its last at the end. Days are those that
-the data write: nothing is moved between time zones. What a task file says of its items (`n_items`, `items_digest`) is of
-its default window, and is not said of any other.
+the data write: nothing is moved between time zones. What a task file says of its items (`n_items`, `items_digest`) is
+of its default window, and is not said of any other.
 """
 
 from __future__ import annotations

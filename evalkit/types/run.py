@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evalkit.types.json import Json
 from evalkit.types.reference import Reference
@@ -49,6 +49,8 @@ class RunRecord:
     versions: Mapping[str, str]
     references: tuple[Reference, ...] = ()
     """The published numbers that the run declared, as they stood in the registry when it was made."""
+    left_out: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Task -> items that were not asked, since they could not have been graded -> why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

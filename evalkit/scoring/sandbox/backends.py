@@ -2,7 +2,7 @@
 
 | name | what is around the process | needs |
 |---|---|---|
-| `namespaces` | user, PID, mount, network, IPC and UTS namespaces, a root of its own | Linux that allows user namespaces, or root |
+| `namespaces` | user, PID, mount, network, IPC and UTS namespaces, a root of its own | user namespaces, or root |
 | `bwrap` | the same, made by bubblewrap | the program bwrap |
 | `landlock` | nothing: Landlock and seccomp in the process | Linux 5.13 |
 | `docker`, `podman` | a container without network, read-only | the program, and an image with Python |
@@ -65,7 +65,7 @@ for name, source in first['modules']:
     exec(compile(source, '<sandbox ' + name + '>', 'exec'), module.__dict__)
 sys.modules['zygote'].main(first['wanted'], sys.modules['wire'].Channel(0, 1))
 """
-_MODULES = ("syscalls", "confine", "wire", "solution", "examiner", "suite", "zygote")
+_MODULES = ("syscalls", "confine", "leftovers", "wire", "solution", "examiner", "suite", "zygote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def interpreter(executable: str | None = None) -> Interpreter:
     wanted = [*paths["standard"], *_SHARED, *_FILES]
     return Interpreter(
         executable=paths["executable"],
-        read_only=tuple(_outermost(p for p in wanted if os.path.exists(p))),
+        read_only=tuple(_outermost(p for p in wanted if Path(p).exists())),
         libraries=tuple(_outermost(paths["packages"])),
         stands_for=asked,
     )
@@ -133,7 +133,8 @@ paths = sysconfig.get_paths()
 base = getattr(sys, '_base_executable', sys.executable) or sys.executable
 standard = {paths['stdlib'], paths['platstdlib'], os.path.join(sys.base_prefix, 'lib')}
 standard |= {os.path.realpath(p) for p in standard}
-packages = {paths['purelib'], paths['platlib']} | {p for p in sys.path if p.endswith(('site-packages', 'dist-packages'))}
+packages = {paths['purelib'], paths['platlib']}
+packages |= {p for p in sys.path if p.endswith(('site-packages', 'dist-packages'))}
 print(json.dumps({'executable': os.path.realpath(base), 'standard': sorted(standard), 'packages': sorted(packages)}))
 """
 
@@ -161,7 +162,9 @@ def _python(executable: str) -> list[str]:
 def _wanted(setup: Setup, *, namespaces: bool, scratch: str = "/tmp", sealed: bool = True) -> dict[str, object]:
     own = setup.interpreter
     packages = list(own.libraries) if setup.libraries else []
-    programs = [p for p in (*_PROGRAMS, str(Path(own.executable).parent)) if Path(p).exists()] if setup.processes else []
+    programs = (
+        [p for p in (*_PROGRAMS, str(Path(own.executable).parent)) if Path(p).exists()] if setup.processes else []
+    )
     return {
         "namespaces": namespaces and "namespaces" not in setup.without,
         "landlock": sealed and "landlock" not in setup.without,
@@ -210,15 +213,15 @@ def _bwrap(setup: Setup) -> Launch:
     devices = [part for name in ("null", "zero", "full", "random", "urandom") for part in _device(name)]
     variables = [part for name, value in ENVIRONMENT.items() for part in ("--setenv", name, value)]
     command = [
-        program, "--unshare-user", "--unshare-all", "--uid", "65534", "--gid", "65534", "--die-with-parent", "--new-session",
-        "--cap-drop", "ALL", "--clearenv", *variables, *binds, *devices,
+        program, "--unshare-user", "--unshare-all", "--uid", "65534", "--gid", "65534",
+        "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", *variables, *binds, *devices,
         "--size", str(_ROOM_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/", "--",
     ]  # fmt: skip
     return Launch(command=[*command, *_python(own.executable)], wanted=_wanted(setup, namespaces=False))
 
 
 def _device(name: str) -> tuple[str, ...]:
-    return ("--dev-bind", f"/dev/{name}", f"/dev/{name}") if os.path.exists(f"/dev/{name}") else ()
+    return ("--dev-bind", f"/dev/{name}", f"/dev/{name}") if Path("/dev", name).exists() else ()
 
 
 def _container(setup: Setup, tool: str) -> Launch:

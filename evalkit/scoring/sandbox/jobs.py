@@ -132,7 +132,7 @@ class Examination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Test cases of unittest that share a process with the answer, since they look into its objects or patch modules."""
+    """Test cases of unittest that share a process with the answer: they look into its objects, or patch modules."""
 
     source: Source
     limits: Limits = Limits()
@@ -230,7 +230,7 @@ def _reported(result: Mapping[str, Any]) -> Outcome:
         ended = _ended(result)
         kind = ended.kind or Kind.EXIT
         return Outcome(kind=kind, reason=ended.reason or "ended without a result", cpu_s=ended.cpu_s)
-    reason = None if report.get("reason") is None else str(report["reason"])
+    reason = None if report.get("reason") is None else _clean(str(report["reason"]))
     if kind == "task":
         raise Failed(reason or "the item's tests failed")
     if kind is not None and result["signal"] is not None and kind == Kind.EXIT:
@@ -251,7 +251,7 @@ def _ended(result: Mapping[str, Any]) -> _End:
     if result["stopped"] is not None:
         kind, reason = Kind(result["stopped"]), _STOPPED[result["stopped"]]
     elif result["signal"] is not None:
-        # SIGKILL comes from the limit of CPU time, SIGXCPU before it; SIGSEGV and SIGABRT mostly from memory that is not there
+        # SIGKILL and SIGXCPU come from the limit of CPU time
         kind = Kind.TIMEOUT if result["signal"] in (9, 24) else Kind.EXIT
         reason = _signal(result)
     elif result["exit"]:
@@ -260,6 +260,11 @@ def _ended(result: Mapping[str, Any]) -> _End:
         kind = Kind.MEMORY if said.startswith("MemoryError") else kind
         reason = (said if kind is not Kind.EXIT else complaint)[:300] or f"exit status {result['exit']}"
     return _End(kind=kind, reason=reason, cpu_s=result["cpu_s"])
+
+
+def _clean(text: str) -> str:
+    """Without lone surrogates, which can neither be stored nor printed."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _signal(result: Mapping[str, Any]) -> str:

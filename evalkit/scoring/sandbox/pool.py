@@ -173,4 +173,7 @@ def _first_worker(choice: SandboxChoice, setup: Setup) -> tuple[str, Worker]:
         except SandboxUnavailable as fault:
             reasons.append(f"{name}: {fault}")
     what = "no sandbox works here" if choice.backend == AUTO else f"the sandbox {choice.backend} does not work here"
-    raise SandboxUnavailable(f"{what}, and model-written code is not run without one ({'; '.join(reasons)}). {_HELP}")
+    raise SandboxUnavailable(
+        f"{what}, and model-written code is not run without one ({'; '.join(reasons)}). {_HELP}",
+        reason="; ".join(reason.partition(": ")[2] for reason in reasons),
+    )

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import struct
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 
 from evalkit.errors import SandboxUnavailable
 from evalkit.scoring.sandbox.backends import Launch, first_message
+from evalkit.scoring.sandbox.inside import leftovers
 
 _START_S = 60.0
 _MOST_BYTES = 256 * 2**20
@@ -31,7 +31,7 @@ class Worker:
     def __init__(self, launch: Launch) -> None:
         """Raises `SandboxUnavailable` with the reason."""
         self._scratch = launch.scratch
-        self._complaints = tempfile.TemporaryFile()
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         try:
             self._process = subprocess.Popen(
                 launch.command,
@@ -89,7 +89,7 @@ class Worker:
     def _clean(self) -> None:
         self._complaints.close()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            leftovers.remove(str(self._scratch))
 
     def _said(self) -> str:
         """The last line on its standard error."""

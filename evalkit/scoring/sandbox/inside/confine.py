@@ -1,6 +1,6 @@
-"""Confine the calling process: rlimits, capabilities, Landlock, seccomp; and build the room around it: namespaces, a root.
+"""Confine the calling process: rlimits, capabilities, Landlock, seccomp; build the room around it: namespaces, a root.
 
-Only the standard library and the C library by ctypes, since this runs where nothing else is. Linux on x86_64 or aarch64.
+Only the standard library and the C library by ctypes, since this runs where nothing else is. Linux on x86_64, aarch64.
 Each function does one thing, completely, or raises `OSError`: nothing is weakened in silence.
 """
 
@@ -25,7 +25,10 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_
 _PR_CAPBSET_DROP = 24
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _LOCKED_FLAGS = 2 | 4 | 8 | 1024 | 2048 | 4096
-"""nosuid, nodev, noexec, noatime, nodiratime, relatime, as statvfs has them: a user namespace may not take them away."""
+"""nosuid, nodev, noexec, noatime, nodiratime, relatime, as statvfs has them: a user namespace must keep them."""
+
+_OWN_FILES = {"hosts": "127.0.0.1 localhost\n", "passwd": "nobody:x:65534:65534:nobody:/tmp:/bin/false\n"}
+"""In /etc, in place of this machine's."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
@@ -127,6 +130,10 @@ def _build_root(read_only: list[str]) -> None:
         if os.path.exists("/old/dev/" + name):
             _bind("/dev/" + name, device=True)
     os.mkdir("/new/tmp", 0o700)
+    os.makedirs("/new/etc", 0o755, exist_ok=True)
+    for name, text in _OWN_FILES.items():
+        with open("/new/etc/" + name, "wb") as file:  # as bytes: a codec could not be imported at this moment
+            file.write(text.encode())
     mount("", "/new", flags=_MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
     os.chdir("/new")
     _checked(_syscall(number, b".", b"."), "pivot_root")
@@ -255,25 +262,27 @@ def _kept(path: str) -> int:
 
 
 class Landlock:
-    """Which paths may be read and written; all others may be neither. Built once, completed and applied in each child."""
+    """Which paths may be read and written; all others may be neither. Completed and applied in each child."""
 
-    def __init__(self, version: int, readable: list[str], execute: bool = False) -> None:
+    def __init__(self, version: int, readable: list[str], processes: bool = False) -> None:
+        """With `processes`, programs may be run and sockets used; only where the network namespace is private."""
         handled = _LINKED | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
         handled |= 1 << 15 if version >= 5 else 0
-        network = 3 if version >= 4 else 0
+        network = 3 if version >= 4 and not processes else 0
         scoped = 3 if version >= 6 else 0
         self._handled = handled
         self._calls = syscalls.own()
         self._attributes = struct.pack("QQQ", handled, network, scoped)
         self._size = 8 if version < 4 else 16 if version < 6 else 24
-        right = _READ_FILE | _READ_DIR | (_EXECUTE if execute else 0)
+        right = _READ_FILE | _READ_DIR | (_EXECUTE if processes else 0)
+        self._processes = processes
         self._readable = [(_kept(p), os.path.isdir(p), right) for p in readable]
         for name in ("null", "zero", "full", "random", "urandom"):
             if os.path.exists("/dev/" + name):
                 right = _READ_FILE | (_WRITE_FILE if name in ("null", "full") else 0)
                 self._readable.append((_kept("/dev/" + name), False, right))
 
-    def apply(self, writable: str | None, execute: bool = False) -> None:
+    def apply(self, writable: str | None) -> None:
         """Confine this process, which must not gain privileges any more; only `writable` may be changed."""
         attributes = ctypes.c_char_p(self._attributes)
         fd = _checked(_syscall(self._calls["landlock_create_ruleset"], attributes, self._size, 0), "landlock")
@@ -282,7 +291,7 @@ class Landlock:
         if writable is not None:
             path = os.open(writable, os.O_PATH | os.O_CLOEXEC)
             right = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG
-            right |= _MAKE_FIFO | _MAKE_SYM | _REFER | _TRUNCATE | (_EXECUTE if execute else 0)
+            right |= _MAKE_FIFO | _MAKE_SYM | _REFER | _TRUNCATE | (_EXECUTE if self._processes else 0)
             self._allow(fd, path, right)
             os.close(path)
         _checked(_syscall(self._calls["landlock_restrict_self"], fd, 0), "landlock_restrict_self")
@@ -377,7 +386,7 @@ class Filter:
 
 
 def _one_of(argument: int, values: tuple[int, ...], further: int = 0) -> list[tuple[int, int, int, int]]:
-    """Allow if the low half of an argument is one of these, else refuse; with `further`, go on there instead of allowing.
+    """Allow if the low half of an argument is one of these, else refuse; with `further`, go on there, not allow.
 
     For pointers (compared with 0) the high half is looked at too.
     """

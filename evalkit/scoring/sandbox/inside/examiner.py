@@ -1,4 +1,4 @@
-"""The trusted side: runs the tests of an item against functions that live in another process, and says what came of them.
+"""The trusted side: runs the tests of an item against functions that live in another process, and says what came of it.
 
 The tests are code of the data set's author. They see the model's functions as proxies, whose results are plain values
 made here; an object of any other kind stays there, and equals nothing. So an answer can be wrong, but never convince.
@@ -27,19 +27,25 @@ class Failed(Exception):
 
 
 class _Broken(BaseException):
-    """The candidate cannot be asked any more; the argument is the kind of failure."""
+    """The candidate cannot be asked any more; the arguments are the kind of failure and the reason."""
 
 
 class Line:
     """The connection to the candidate."""
 
-    def __init__(self, fd: int, until_s: float, call_s: float) -> None:
-        self._channel = Channel(fd, fd)
+    def __init__(self, fd: int, until_s: float, call_s: float, most_bytes: int) -> None:
+        self._channel = Channel(fd, fd, most_bytes)
         self._until_s = until_s
         self._call_s = call_s
         self.n_asked = 0
         self.last = ""
         """The last result, as shown to people."""
+        self.broken: _Broken | None = None
+        """Kept, since tests may swallow everything that is raised in them."""
+
+    def _over(self, kind: str, reason: str) -> _Broken:
+        self.broken = self.broken or _Broken(kind, reason)
+        return self.broken
 
     def wait(self) -> list[Any]:
         """The next message; raises `_Broken`."""
@@ -49,13 +55,13 @@ class Line:
             if not isinstance(message, list) or not message:
                 raise ValueError("no message")
         except Late:
-            raise _Broken("timeout", "no answer within the time") from None
+            raise self._over("timeout", "no answer within the time") from None
         except Gone:
-            raise _Broken("exit", "the program ended before it answered") from None
+            raise self._over("exit", "the program ended before it answered") from None
         except TooLarge as fault:
-            raise _Broken("output limit", "the answer is too large: " + str(fault)) from None
+            raise self._over("output limit", "the answer is too large: " + str(fault)) from None
         except (ValueError, RecursionError, MemoryError):
-            raise _Broken("wrong answer", "the answer is no value") from None
+            raise self._over("wrong answer", "the answer is no value") from None
         return message
 
     def ask(self, *question: Any) -> Any:
@@ -64,16 +70,16 @@ class Line:
         try:
             self._channel.send(list(question))
         except Gone:
-            raise _Broken("exit", "the program ended before it answered") from None
+            raise self._over("exit", "the program ended before it answered") from None
         what, *rest = self.wait()
         if what == "raise" and len(rest) == 2:
             raise _as_raised(str(rest[0]), str(rest[1])[:_MOST_SHOWN])
         if what == "large":
-            raise _Broken("output limit", "the answer is too large: " + str(rest)[:_MOST_SHOWN])
+            raise self._over("output limit", "the answer is too large: " + str(rest)[:_MOST_SHOWN])
         try:
             value = decode(rest[0], self._remote)
         except Exception:
-            raise _Broken("wrong answer", "the answer is no value") from None
+            raise self._over("wrong answer", "the answer is no value") from None
         self.last = shown(value)
         return value
 
@@ -95,20 +101,22 @@ class Line:
 
 
 _raised: dict[str, type[Exception]] = {}
+_NOT_AS_RAISED = (Exception, AssertionError, StopIteration, StopAsyncIteration)
+"""A call that raises StopIteration would end a loop of the tests, such as one over `map`, as if all were compared."""
 
 
 def _as_raised(name: str, text: str) -> Exception:
     """`Failed` that is also the built-in exception `name`, so that tests which expect it see it."""
     if name not in _raised:
         base = getattr(builtins, name, None)
-        fits = (
-            isinstance(base, type) and issubclass(base, Exception) and base not in (AssertionError, UnicodeDecodeError)
-        )
-        try:
-            _raised[name] = type("Failed", (Failed, base), {}) if fits and base is not Exception else Failed  # type: ignore[misc,assignment]
-            _raised[name](text)
-        except TypeError:
-            _raised[name] = Failed
+        _raised[name] = Failed
+        if isinstance(base, type) and issubclass(base, Exception) and base not in _NOT_AS_RAISED:
+            try:
+                both = type("Failed", (Failed, base), {})
+                both(text)
+                _raised[name] = both
+            except TypeError:
+                pass  # one that takes other arguments than a text
     fault = _raised[name](text)
     fault.kind = _KINDS.get(name, "exception")  # type: ignore[attr-defined]
     return fault
@@ -188,12 +196,12 @@ class _Counted(ast.NodeTransformer):
         return [node, ast.copy_location(ast.fix_missing_locations(ast.copy_location(call, node)), node)]
 
 
-def examine(exam: dict[str, Any], fd: int, until_s: float) -> dict[str, Any]:
+def examine(exam: dict[str, Any], fd: int, until_s: float, most_bytes: int) -> dict[str, Any]:
     """Run the tests; `{"kind": None or a failure, "reason", "held": n, "tests": "..F"}`.
 
     Kind `task` means that the tests themselves are broken.
     """
-    line = Line(fd, until_s, exam["call_s"])
+    line = Line(fd, until_s, exam["call_s"], most_bytes)
     held = [0]
     try:
         test = _calls if exam["kind"] == "calls" else _code
@@ -203,10 +211,14 @@ def examine(exam: dict[str, Any], fd: int, until_s: float) -> dict[str, Any]:
     try:
         first = line.wait()
         if first[0] != "ready":
+            if len(first) < 2:
+                raise _Broken("wrong answer", "what the program says first is no message")
             name, text = ("SyntaxError", first[-1]) if first[0] == "compile" else (str(first[1]), first[-1])
             kind = "compile" if first[0] == "compile" else _KINDS.get(name, "exception")
             return {"kind": kind, "reason": str(text)[:_MOST_SHOWN], "held": 0}
         prepared()
+        if line.broken is not None:
+            raise line.broken
         return {"kind": None, "reason": None, "held": held[0]}
     except _Broken as fault:
         kind, reason = fault.args
@@ -278,7 +290,7 @@ def _calls(exam: dict[str, Any], line: Line, held: list[int]) -> Any:
             result = function(*args)
             if isinstance(result, tuple):
                 result = list(result)
-            if result != expected:
+            if (result == expected) is not True:  # an empty array differs from nothing
                 raise _Wrong(f"{shown(args)[1:-1]} gives {shown(result)}, not {shown(expected)}")
             held[0] += 1
 

@@ -72,9 +72,9 @@ def _complain(text: str) -> None:
     os.write(2, ("\n" + text.replace("\n", " ") + "\n").encode("utf-8", "replace"))
 
 
-def serve(source: dict[str, Any], fd: int) -> None:
+def serve(source: dict[str, Any], fd: int, most_bytes: int) -> None:
     """Load the code, then answer until the other end is closed."""
-    channel = Channel(fd, fd)
+    channel = Channel(fd, fd, most_bytes)
     names: dict[str, Any] | None = None
     try:
         names, problem = load(source)

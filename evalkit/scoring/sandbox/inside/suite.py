@@ -1,9 +1,9 @@
 """Test cases of unittest in the process of the answer: for tests that look into its objects or patch what it calls.
 
 The answer could change what judges it. So a control stands among the tests, which must fail and be seen to fail; what
-unittest and the built-ins consist of is compared before and after; and the result carries a word that the answer is not
-told. This finds the usual tricks. It is weaker than a judge in another process: a program that takes its own memory apart
-can find the word.
+unittest and the built-ins consist of is compared before and after; and the result carries a word that the answer is
+not told. This finds the usual tricks. It is weaker than a judge in another process: a program that takes its own
+memory apart can find the word.
 """
 
 from __future__ import annotations
@@ -81,8 +81,7 @@ class _Control(unittest.TestCase):
             except AssertionError:
                 continue
             return
-        assert 1 == 2
-        raise RuntimeError("unreachable")
+        self.fail("as it must")
 
 
 class _Result(unittest.TestResult):
@@ -138,7 +137,13 @@ def _failed(kind: str, reason: str, held: int) -> dict[str, Any]:
 def _parts() -> dict[str, Any]:
     """What judges, piece by piece: a function by its code, since that can be exchanged too."""
     found: dict[str, Any] = {}
-    owners = [unittest.case.TestCase, unittest.TestResult, unittest.TestLoader, unittest.TestSuite, unittest.BaseTestSuite]
+    owners = [
+        unittest.case.TestCase,
+        unittest.TestResult,
+        unittest.TestLoader,
+        unittest.TestSuite,
+        unittest.BaseTestSuite,
+    ]
     owners += [_Result, _Control, unittest.mock.NonCallableMock, unittest.mock.CallableMixin]
     for owner in owners:
         for name, value in vars(owner).items():

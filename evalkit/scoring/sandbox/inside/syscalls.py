@@ -1,7 +1,7 @@
 """Numbers of system calls on x86_64 and aarch64, as in the kernel's unistd.h, by what they are allowed for.
 
-The list is of what is allowed: a call that no kernel has yet is refused. Left out on purpose are, among others, sockets,
-ptrace and its kin, memfd_create (memory that no limit counts), io_uring, bpf, keys, mounts and namespaces.
+The list is of what is allowed: a call that no kernel has yet is refused. Left out on purpose are, among others,
+sockets, ptrace and its kin, memfd_create (memory that no limit counts), io_uring, bpf, keys, mounts and namespaces.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ fchown 93 55 | lchown 94 - | fchownat 260 54
 
 # For tasks whose programs start others, or serve themselves over sockets, in a network namespace where nobody else is.
 _PROCESSES = """
-socket 41 198 | bind 49 200 | listen 50 201 | accept 43 202 | accept4 288 242 | connect 42 203 | recvmmsg 299 243
-sendmmsg 307 269 | fork 57 - | vfork 58 - | clone3 435 435 | execve 59 221 | execveat 322 281 | setpgid 109 154 | setsid 112 157
+socket 41 198 | bind 49 200 | listen 50 201 | accept 43 202 | accept4 288 242 | connect 42 203
+recvmmsg 299 243 | sendmmsg 307 269 | fork 57 - | vfork 58 - | clone3 435 435 | execve 59 221 | execveat 322 281
+setpgid 109 154 | setsid 112 157
 """
 
 # What the sandbox itself calls.

@@ -1,7 +1,7 @@
 """What two processes tell each other: frames of JSON, in which what JSON lacks carries a tag.
 
-Only plain values cross: what arrives is what the receiver built, never an object with methods of the sender's. Sender and
-receiver may hate each other, so sizes, depths and times are bounded by the one who reads.
+Only plain values cross: what arrives is what the receiver built, never an object with methods of the sender's. The two
+may hate each other, so sizes, depths and times are bounded by the one who reads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-MOST_BYTES = 32 * 2**20
+MOST_BYTES = 256 * 2**20
 _DEEPEST = 200
 _EXACT = 2**53
 _CHUNK = 1 << 16
@@ -85,8 +85,8 @@ def _less_plain(value: Any, kind: type, refer: Callable[[Any], Any], depth: int)
 
 
 _NAMED = frozenset(
-    "abs all any bin bool bytes chr complex dict divmod float frozenset hash hex int len list max min oct ord pow range "
-    "repr reversed round set sorted str sum tuple type".split()
+    "abs all any bin bool bytes chr complex dict divmod float frozenset hash hex int len list max min oct ord pow "
+    "range repr reversed round set sorted str sum tuple type".split()
 )
 """Built-in functions that are values: an argument like `key=len`, a result like `int`."""
 _NAMED_KINDS = (type, type(len))
@@ -110,7 +110,7 @@ _BASES: list[tuple[type, Callable[[Any], Any]]] = [
 
 
 def decode(data: Any, resolve: Callable[[Any], Any]) -> Any:
-    """The value of `encode`; references are what `resolve` makes of them. Raises `ValueError` for what is no encoding."""
+    """The value of `encode`; references are what `resolve` makes of them. Raises anything for what is none."""
     if isinstance(data, list):
         return [decode(v, resolve) for v in data]
     if not isinstance(data, dict):
@@ -150,7 +150,8 @@ def _from_text(name: str, content: Any) -> Any:
         return fractions.Fraction(content)
     if name == "timedelta":
         return datetime.timedelta(*content)
-    return {"datetime": datetime.datetime, "date": datetime.date, "time": datetime.time}[name].fromisoformat(content)
+    kinds: dict[str, Any] = {"datetime": datetime.datetime, "date": datetime.date, "time": datetime.time}
+    return kinds[name].fromisoformat(content)
 
 
 def _array(content: Any, resolve: Callable[[Any], Any]) -> Any:

@@ -1,7 +1,7 @@
 """The process that waits inside: for each job it forks the processes that do it, sealed off, and watches them.
 
-It starts with an empty environment and never holds a secret. It reads jobs from its standard input and writes results to
-its standard output, both as frames; it ends when its input ends. It runs nobody's code itself: what a job's processes
+It starts with an empty environment and never holds a secret. It reads jobs from its standard input and writes results
+to its standard output, both as frames; it ends when its input ends. It runs nobody's code: what a job's processes
 write to it are bytes, which it counts and hands on.
 """
 
@@ -11,7 +11,6 @@ import gc
 import importlib
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -21,13 +20,14 @@ from typing import Any
 
 import confine  # type: ignore[import-not-found]
 import examiner  # type: ignore[import-not-found]
+import leftovers  # type: ignore[import-not-found]
 import solution  # type: ignore[import-not-found]
 import suite  # type: ignore[import-not-found]
 from wire import Channel, Gone  # type: ignore[import-not-found]
 
 _PRELOADED = (
-    "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math operator "
-    "random re statistics string time typing"
+    "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math "
+    "operator random re statistics string time typing"
 ).split()
 _OUTPUT_CHUNK = 1 << 16
 _MOST_COMPLAINT = 4096
@@ -59,11 +59,12 @@ class _Room:
             confine.die_with_parent()
             self._pids = confine.PidNamespace(proc)
             os.close(proc)
+            self._readable.append("/etc")
         if wanted["seccomp"]:
             confine.bound_privileges()
         version = confine.landlock_version() if wanted["landlock"] else 0
         if version:
-            self._landlock = confine.Landlock(version, self._readable, execute=True)
+            self._landlock = confine.Landlock(version, self._readable, processes=True)
             self._landlock_plain = confine.Landlock(version, self._readable)
             self.layers.append(f"landlock {version}")
         if wanted["seccomp"]:
@@ -105,19 +106,14 @@ class _Room:
         if self._filters:
             confine.drop_privileges()
         if self._landlock is not None:
-            (self._landlock if processes else self._landlock_plain).apply(folder, execute=processes)
+            (self._landlock if processes else self._landlock_plain).apply(folder)
         if self._filters:
             self._filters[processes].apply()
 
     def clean(self, folder: str) -> None:
         """Remove what a child left."""
         if folder != _TMP:
-            for name in [folder, *(os.path.join(at, d) for at, below, _ in os.walk(folder) for d in below)]:
-                try:
-                    os.chmod(name, 0o700)
-                except OSError:
-                    pass
-            shutil.rmtree(folder, ignore_errors=True)
+            leftovers.remove(folder)
 
 
 class _Child:
@@ -196,7 +192,9 @@ class Zygote:
         until_s = time.monotonic() + job["wall_s"]
         null = os.open("/dev/null", os.O_RDWR)
         candidate = self._child(
-            job, {0: null, 1: null, 2: null, 3: theirs.fileno()}, lambda: solution.serve(job["source"], 3)
+            job,
+            {0: null, 1: null, 2: null, 3: theirs.fileno()},
+            lambda: solution.serve(job["source"], 3, _most_answer(job)),
         )
         trusted = self._trusted(job, {0: null, 1: null, 2: null, 3: ours.fileno(), 4: write}, until_s)
         ours.close()
@@ -223,7 +221,7 @@ class Zygote:
                 os._exit(0)
             os.write(_SEALED, b"\0")
             os.close(_SEALED)
-            Channel(4, 4).send(examiner.examine(job["exam"], 3, until_s))
+            Channel(4, 4).send(examiner.examine(job["exam"], 3, until_s, _most_answer(job)))
         finally:
             os._exit(0)
         raise AssertionError
@@ -321,6 +319,11 @@ class _Watch:
         return found
 
 
+def _most_answer(job: dict[str, Any]) -> int:
+    """Bytes of one value on the wire: as an object it takes several times as many, and must fit in memory twice."""
+    return int(job["limits"]["AS"]) // 8
+
+
 def _account(child: _Child) -> dict[str, Any]:
     status = child.status or 0
     code, number = (None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), None)
@@ -348,20 +351,26 @@ def _settle(fds: dict[int, int]) -> None:
     for n in missing:
         os.close(n)
     os.closerange(top, confine.KEPT)
+    gc.enable()
+
+
+def _prepare() -> None:
+    """What each child would have to do anew, done once: a page that is not written to is not copied."""
     sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False)
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    gc.enable()
     random = sys.modules.get("random")
     if random is not None:
         random.seed(0)  # the same text gets the same grade
+    gc.collect()
+    gc.freeze()
+    gc.disable()
 
 
 def main(wanted: dict[str, Any], jobs: Channel) -> None:
     """Make the room, say so, and work until there is no more to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     confine.die_with_parent()
     sys.path[:0] = wanted["libraries_from"]
     missing = []
@@ -375,9 +384,7 @@ def main(wanted: dict[str, Any], jobs: Channel) -> None:
     except OSError as fault:
         jobs.send({"failed": str(fault.strerror or fault)})
         return
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    _prepare()
     jobs.send({"ready": room.layers, "python": sys.version.split()[0], "missing": missing})
     zygote = Zygote(room)
     while True:
