@@ -51,6 +51,8 @@ _PROSE = re.compile(
     r"[A-Za-z][\w'’-]*,?[ \t]+(?!(?:and|or|not|in|is|if|for)\b)[A-Za-z`'‘“\d]"
 )
 """How a line starts that is not Python's; `for`, `if`, `with` and the like are asked about first."""
+_HALF = re.compile(r"(?:for|while|if|elif|with)\b.*(?:[(\[{,\\]|\band|\bor|[-+*/%=<>|&])$")
+"""The first line of a statement that goes on."""
 _PASSED = re.compile(r"\s*(?:>>>|In \[\d|\$[ \t]|[%!](?:pip|python)|(?:pip3?|npm|apt|conda|python3?)[ \t]+[\w./-]+)")
 _FOREIGN = [
     ("c++", re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]", re.MULTILINE)),
@@ -107,7 +109,7 @@ def find_code(text: str, *, prompt: str = "", entry_point: str = "") -> Code | F
     python = _pythonic(found)
     outside = _outside(text, found)
     complete = [("fenced", b.text, True) for b in python if b.closed]
-    opened = [("open_fence", b.text, False) for b in python if not b.closed]
+    opened = [("open_fence", *_until_prose(b.text, 0)) for b in python if not b.closed]
     groups = [complete, _between_tags(outside) if not python else [], opened]
     preamble = _before(prompt, entry_point) if entry_point else ""
     if entry_point:
@@ -125,7 +127,7 @@ def find_code(text: str, *, prompt: str = "", entry_point: str = "") -> Code | F
                         return _continuation(prompt, code, entry_point, conclusive)
     for group in groups:
         if group:
-            step, code, conclusive = group[-1]
+            step, code, conclusive = next((c for c in reversed(group) if _is_code(c[1])), group[-1])
             return Code(code := _at_margin(code), step, preamble, (code,), conclusive)
     return _without_fences(outside, prompt, entry_point, preamble) or _foreign(found, outside)
 
@@ -143,7 +145,7 @@ def completed(prompt: str, completion: str, entry_point: str) -> Code:
     if again is not None and not _is_body(whole[: again.start()]):
         at = _top(whole, again) if again[0][0].isspace() else again.start()
         rest, cut = _until_next(whole[at:], entry_point, flat=False)
-        code = whole[min(_start(whole), at) : at] + rest
+        code = whole[min(_start(whole), at) : at].lstrip("\n") + rest
         return Code(code, "bare", _before(prompt, entry_point), (code,), conclusive=cut)
     if not defines(prompt, entry_point):
         return _bare(whole, entry_point, prompt)
@@ -278,7 +280,8 @@ def _until_prose(text: str, start: int) -> tuple[str, bool]:
 
 def _is_prose(line: str) -> bool:
     line = line[:300].rstrip()
-    return not _STRONG.match(line) and not _STATEMENT.match(line) and _PROSE.match(line) is not None
+    is_code = _STRONG.match(line) or _STATEMENT.match(line) or _HALF.match(line)
+    return not is_code and _PROSE.match(line) is not None
 
 
 def _goes_on(line: str) -> bool:
