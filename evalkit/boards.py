@@ -4,7 +4,7 @@ title: Parity with o1 and DeepSeek R1
 protocol: deepseek-r1       named protocol of the suite; every row is held against it
 tasks:                      what `evalkit run --suite` runs, each with a column
   - {task: aime24, margin: 0.05, alpha: 0.05, samples: 64, group: Mathematics}
-columns:                    further columns, of published numbers, and of runs that have a task for them all the same
+columns:                    further columns: published numbers, and runs of their tasks; no part of the suite
   - {benchmark: aime24, measures: majority, title: AIME 2024 cons@64, group: Mathematics}
   - {benchmark: livecodebench, variant: 2024-08..2025-01, group: Code}
 references:                 rows of published models

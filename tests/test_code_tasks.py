@@ -93,8 +93,7 @@ def test_what_is_asked_holds_the_question_and_not_the_answer(loaded: tuple[TaskS
 def test_the_entry_point_is_the_one_that_the_reference_defines(loaded: tuple[TaskSpec, list[Any]]) -> None:
     for item, row in loaded[1]:
         name = item.metadata["entry_point"]
-        reference = row.get("code") or row.get("complete_prompt", row.get("prompt")) + "    pass
-"
+        reference = row.get("code") or row.get("complete_prompt", row.get("prompt")) + "    pass\n"
         assert name in {n.name for n in ast.walk(ast.parse(reference)) if isinstance(n, ast.FunctionDef)}
         assert name in {n.id for n in ast.walk(ast.parse(item.target)) if isinstance(n, ast.Name)}
 

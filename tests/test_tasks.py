@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import itertools
 import json
 from pathlib import Path
 
 import pytest
 from conftest import Cli
+from support.tasks import GOOD, SHIPPED, data_files, mirror, write
 
 from evalkit.errors import DatasetError, TaskError
 from evalkit.tasks import catalog
 from evalkit.tasks.choices import without_letters
 from evalkit.tasks.items import ItemLoader
 from evalkit.tasks.loader import load_task
-from evalkit.tasks.protocol import protocol
-from evalkit.tasks.sources import file_beside, portable_folder
-from evalkit.types import DatasetSpec, TaskSpec
-
-SHIPPED = Path(__file__).parents[1] / "tasks"
-
-GOOD = """\
-task: sums
-tag: demo
-dataset_path: someone/sums
-test_split: test
-doc_to_text: "{{question}}"
-doc_to_target: "{{answer}}"
-output_type: generate_until
-generation_kwargs: {until: [], do_sample: true, temperature: 0.6, max_gen_toks: 100}
-repeats: 2
-metadata:
-  version: 1.0
-  evalkit:
-    prompt: math/boxed
-    scorer: math
-"""
-
-
-def data_files(name: str) -> tuple[str, str]:
-    return "someone/sums", f"json\ndataset_kwargs: {{data_files: {{test: {name}}}}}"
-
+from evalkit.tasks.sources import file_beside
+from evalkit.types import TaskSpec
 
 BROKEN = [
     ("misspelt key", "repeats: 2", "repeat: 2", 9, "did you mean 'repeats'"),
@@ -116,19 +91,6 @@ BROKEN = [
     ("more than files", "someone/sums", "json\ndataset_kwargs: {data_file: a}", 4, "did you mean 'data_files'"),
     ("unknown few-shot", "repeats: 2", "repeats: 2\nnum_fewshot: 2", 10, "2 examples wanted"),
 ]
-
-
-def write(folder: Path, text: str = GOOD, name: str = "sums.yaml") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / name
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def mirror(folder: Path, rows: list[dict[str, object]], task: str = "sums") -> Path:
-    (folder / task).mkdir(parents=True, exist_ok=True)
-    (folder / task / "test.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
-    return folder
 
 
 @pytest.mark.parametrize(("old", "new", "line", "words"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
@@ -304,7 +266,8 @@ def rows_file(task: TaskSpec, real_data: Path) -> Path:
     split = task.dataset.split
     if task.dataset.path == "json":
         return file_beside(task.dataset, split)
-    return real_data / task.dataset.mirror.get(split, f"{task.base}/{split}.jsonl")
+    file = real_data / task.dataset.mirror.get(split, f"{task.base}/{split}.jsonl")
+    return file if file.is_file() else file.with_name(file.name + ".gz")
 
 
 @pytest.mark.parametrize("task", shipped(), ids=lambda t: t.name)
@@ -337,7 +300,7 @@ def test_lm_eval_reads_the_same_file(task: TaskSpec, real_data: Path) -> None:
     theirs = ConfigurableTask(config=config)
     item = next(iter(loader.items(task, 1)))
     docs = itertools.islice(theirs.test_docs(), 100 if task.where else 1)
-    doc = next(doc for doc in docs if theirs.doc_to_text(doc) in item.messages[0][1])
+    doc = next(doc for doc in docs if theirs.doc_to_text(doc) in item.messages[-1][1])
     target = theirs.doc_to_target(doc)
     if task.choices is not None:
         options = without_letters(theirs.doc_to_choice(doc))
@@ -360,65 +323,3 @@ def test_few_shot_examples_from_another_split(cli: Cli, tmp_path: Path, where: s
     assert shown.code == 0, shown.err
     messages = [tuple(m) for m in shown.json["items"][0]["messages"]]
     assert messages == [("user", "train question"), ("assistant", "train answer"), ("user", "test question")]
-
-
-def test_the_scorer_is_given_fields_of_any_type(tmp_path: Path) -> None:
-    own = "    scorer: math\n    scorer_fields: {many: list, name: 'f{{n}}', word: constant, n: !function own.twice}"
-    task = load_task(write(tmp_path, GOOD.replace("    scorer: math", own)))
-    (tmp_path / "own.py").write_text("def twice(row):\n    return {'n': 2 * row['n']}\n")
-    rows: list[dict[str, object]] = [{"question": "?", "answer": "1", "list": [1, {"a": None}], "n": 3}]
-    (item,) = ItemLoader(mirror(tmp_path / "data", rows), trusted=[tmp_path]).items(task)
-    assert item.metadata == {"many": [1, {"a": None}], "name": "f3", "word": "constant", "n": {"n": 6}}
-    shown = protocol(task, data_digest=None, n_items=1)
-    assert shown["scorer_fields"]["n"] == "!function own.twice"
-    with pytest.raises(TaskError, match="not trusted"):
-        list(ItemLoader(tmp_path / "data").items(task))
-    failing = load_task(write(tmp_path, GOOD.replace("    scorer: math", own.replace("{{n}}", "{{m}}"))))
-    with pytest.raises(TaskError, match=r"sums.yaml: metadata.evalkit.scorer_fields.name: 'm' is undefined; a row has"):
-        list(ItemLoader(tmp_path / "data", trusted=[tmp_path]).items(failing))
-
-
-def test_what_a_task_does_not_use_is_not_in_its_protocol(tmp_path: Path) -> None:
-    shown = protocol(load_task(write(tmp_path)), data_digest=None, n_items=1)
-    assert {"scorer_fields", "window", "where", "choices"}.isdisjoint(shown), "digests are older than these"
-
-
-@pytest.mark.parametrize("name", ["rows.jsonl", "below/rows.jsonl", "rows.jsonl.gz"])
-@pytest.mark.parametrize("written", ["{test: %s}", "%s"])
-def test_rows_stand_in_a_file_beside_the_task(tmp_path: Path, name: str, written: str) -> None:
-    """Whatever the data folder holds, and without any of the two in what is compared."""
-    folder = tmp_path / "mine"
-    file = folder / name
-    file.parent.mkdir(parents=True)
-    plain = b'{"question": "1 + 1", "answer": "2"}\n\n{"question": "1 + 2", "answer": "3"}\n'
-    file.write_bytes(gzip.compress(plain) if name.endswith(".gz") else plain)
-    text = GOOD.replace("someone/sums", f"json\ndataset_kwargs: {{data_files: {written % name.removesuffix('.gz')}}}")
-    task = load_task(write(folder, text.replace("test_split: test", "test_split: train") if written == "%s" else text))
-    other = mirror(tmp_path / "data", [{"question": "0", "answer": "0"}])
-    for loader in (ItemLoader(), ItemLoader(other)):
-        assert [i.target for i in loader.items(task)] == ["2", "3"]
-        assert [i.target for i in loader.items(task, 1)] == ["2"]
-        assert loader.data_digest(task) == "sha256:" + hashlib.sha256(file.read_bytes()).hexdigest()
-    assert str(tmp_path) not in json.dumps(protocol(task, data_digest=None, n_items=2))
-    file.unlink()
-    with pytest.raises(DatasetError, match=r"sums: no file .*rows.jsonl in .*mine, the folder of the task file"):
-        list(ItemLoader().items(task))
-
-
-def test_a_file_beside_the_task_stays_there(tmp_path: Path) -> None:
-    (tmp_path / "secret.jsonl").write_text("{}")
-    write(tmp_path / "mine")
-    (tmp_path / "mine" / "rows.jsonl").symlink_to(tmp_path / "secret.jsonl")
-    with pytest.raises(TaskError, match="relative path to a file in the folder of the task file"):
-        load_task(write(tmp_path / "mine", GOOD.replace(*data_files("rows.jsonl"))))
-    (tmp_path / "mine" / "rows.jsonl").unlink()
-    (tmp_path / "mine" / "rows.jsonl").write_text('{"question": 1}\n[]\n')
-    task = load_task(write(tmp_path / "mine", GOOD.replace(*data_files("rows.jsonl")).replace("{{answer}}", "1")))
-    with pytest.raises(DatasetError, match=r"mine/rows.jsonl:2: a row must be a JSON object"):
-        list(ItemLoader().items(task))
-
-
-def test_the_folder_of_a_shipped_task_is_kept_without_its_place() -> None:
-    assert portable_folder(SHIPPED / "code") == "code"
-    spec = DatasetSpec(path="json", folder="code", kwargs={"data_files": {"test": "livecodebench.yaml"}})
-    assert file_beside(spec, "test") == SHIPPED / "code" / "livecodebench.yaml"

@@ -69,7 +69,7 @@ def show(
         return
     for key, value in builtins(task).items():
         if key not in ("prompt", "errata"):
-            click.echo(f"{key + ':':14}{value}")
+            click.echo(f"{key + ':':13} {value}")
     if task.errata:
         click.echo(f"errata:       {len(task.errata.items)} golds are corrected; source: {task.errata.source}")
     click.echo(f"prompt:       {task.prompt.name} ({prompt_digest(task)})")

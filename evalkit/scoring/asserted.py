@@ -9,15 +9,15 @@ import re
 from collections import deque
 
 from evalkit.scoring.extract import final_answer
+from evalkit.scoring.fences import blocks
 from evalkit.scoring.grade import Extracted
 
 _TAG = re.compile(r"[\[<](/?)ANSWER[\]>]", re.IGNORECASE)
-_FENCED = re.compile(r"(`{3,}+|~{3,}+)[^\n`]*+\n(.*?)\n?[ \t]*\1[`~]*", re.DOTALL)
 _UNKNOWN = re.compile(r"\?\?|\.\.\.|…|<[a-z_ ]+>")
 _MAX_TRIES = 16
 _TOKEN = re.compile(
     r"""(?P<string>'{3}(?:[^'\\]++|\\.|'(?!''))*+'{3}|"{3}(?:[^"\\]++|\\.|"(?!""))*+"{3}"""
-    r"""|'(?:[^'\\\n]++|\\.)*+'|"(?:[^"\\\n]++|\\.)*+")|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<stop>[,#`\n])|['"]""",
+    r"""|'(?:[^'\\\n]++|\\.)*+'|"(?:[^"\\\n]++|\\.)*+")|(?:'{3}|"{3})|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<stop>[,`\n]|\#[^\n]*+)|['"]""",
     re.DOTALL,
 )
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -65,7 +65,7 @@ def _last_assert(text: str) -> Extracted | None:
     """The last assertion about a call that leaves nothing open."""
     for found in reversed(deque(re.finditer(r"\bassert[ \t]+f[ \t]*\(", text), maxlen=_MAX_TRIES)):
         sides = asserted(text[found.start() :])
-        if sides is not None and not any(_UNKNOWN.search(side) for side in sides):
+        if sides is not None and not any(_UNKNOWN.fullmatch(side) for side in sides):
             end = text.find("\n", found.end())
             return Extracted(f"assert f({sides[0]}) == {sides[1]}", "assert", conclusive=end >= 0)
     return None
@@ -74,14 +74,14 @@ def _last_assert(text: str) -> Extracted | None:
 def _bare(answer: str) -> str:
     """An answer without the fence or the backticks around it."""
     answer = answer.strip()
-    fenced = _FENCED.match(answer)
-    if fenced is not None:
-        return fenced[2].strip()
+    fenced = blocks(answer)
+    if fenced and fenced[0].start == 0:
+        return fenced[0].text.strip()
     return answer[1:-1].strip() if len(answer) > 2 and answer[0] == answer[-1] == "`" else answer
 
 
 def _end(text: str, start: int, whole: bool) -> int:
-    """Where the bracket at `start` ends, or the `whole` expression with all of its brackets; -1 if they do not match."""
+    """Where the bracket at `start` ends, or the `whole` expression with all its brackets; -1 if they do not match."""
     depth = list[str]()
     for token in _TOKEN.finditer(text, start):
         if token["string"] is not None:

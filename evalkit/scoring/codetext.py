@@ -36,7 +36,7 @@ _STRONG = re.compile(
 )
 """What only code has at the start of a line."""
 _STATEMENT = re.compile(
-    r"^[ \t]*+(?:[A-Za-z_][\w.]*+(?:[ \t]*+,[ \t]*+[A-Za-z_]\w*+)*+(?:\[[^\n]{1,200}?\])?"
+    r"^[ \t]*+(?:\(?[A-Za-z_][\w.]*+(?:[ \t]*+,[ \t]*+[A-Za-z_]\w*+)*+\)?(?:\[[^\n]{1,200}?\])?"
     r"(?:[ \t]{0,9}:[ \t]{0,9}[\w\[\], .]{1,99})?[ \t]*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=[^=]"
     r"|(?!(?:and|or|not|in|is|if|for|while|with|return)\b)[A-Za-z_][\w.]*+\(.*\)[ \t]*(?:#.*)?$"
     r"|(?:for|while|if|elif|with|match|except|case)\b.*:[ \t]*(?:#.*|\w[^\n]*)?$|(?:else|try|finally)[ \t]*:|return\b"
@@ -51,6 +51,8 @@ _PROSE = re.compile(
     r"[A-Za-z][\w'’-]*,?[ \t]+(?!(?:and|or|not|in|is|if|for)\b)[A-Za-z`'‘“\d]"
 )
 """How a line starts that is not Python's; `for`, `if`, `with` and the like are asked about first."""
+_HALF = re.compile(r"(?:for|while|if|elif|with)\b.*(?:[(\[{,\\]|\band|\bor|[-+*/%=<>|&])$")
+"""The first line of a statement that goes on."""
 _PASSED = re.compile(r"\s*(?:>>>|In \[\d|\$[ \t]|[%!](?:pip|python)|(?:pip3?|npm|apt|conda|python3?)[ \t]+[\w./-]+)")
 _FOREIGN = [
     ("c++", re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]", re.MULTILINE)),
@@ -69,7 +71,7 @@ _LINE = re.compile(r"^\S[^\n]*", re.MULTILINE)
 _FIRST = re.compile(r"^([ \t]*+)[^\s][^\n]*", re.MULTILINE)
 _MARGIN = re.compile(r"^[ \t]*+(?=[^\s])", re.MULTILINE)
 _MOST_INDENT = 200
-_RETURN = re.compile(r"^(?:return|yield)\b", re.MULTILINE)
+_RETURNS = re.compile(r"^(?:[ \t]++(return|yield)\b|(return|yield)\b|(?![#)\]}@])\S)[^\n]*", re.MULTILINE)
 _WORDS = re.compile(r"[^\W\d]\w*")
 _DEFINITION = re.compile(r"(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)")
 _COMMENT_OR_CLOSER = "#)]}"
@@ -107,7 +109,7 @@ def find_code(text: str, *, prompt: str = "", entry_point: str = "") -> Code | F
     python = _pythonic(found)
     outside = _outside(text, found)
     complete = [("fenced", b.text, True) for b in python if b.closed]
-    opened = [("open_fence", b.text, False) for b in python if not b.closed]
+    opened = [("open_fence", *_until_prose(b.text, 0)) for b in python if not b.closed]
     groups = [complete, _between_tags(outside) if not python else [], opened]
     preamble = _before(prompt, entry_point) if entry_point else ""
     if entry_point:
@@ -125,7 +127,7 @@ def find_code(text: str, *, prompt: str = "", entry_point: str = "") -> Code | F
                         return _continuation(prompt, code, entry_point, conclusive)
     for group in groups:
         if group:
-            step, code, conclusive = group[-1]
+            step, code, conclusive = next((c for c in reversed(group) if _is_code(c[1])), group[-1])
             return Code(code := _at_margin(code), step, preamble, (code,), conclusive)
     return _without_fences(outside, prompt, entry_point, preamble) or _foreign(found, outside)
 
@@ -139,11 +141,11 @@ def completed(prompt: str, completion: str, entry_point: str) -> Code:
         found = find_code(completion, prompt=prompt, entry_point=entry_point)
         if isinstance(found, Code):
             return found
-    again = _definition(whole, entry_point) if _STRONG.match(whole.lstrip("\n")) else None
-    if again is not None:
-        top = again.start() if not again[0][0].isspace() else _top(whole, again)
-        code, cut = _until_next(whole[top:], entry_point, flat=False)
-        code = whole[:top].lstrip("\n") + code
+    again = _definition(whole, entry_point)
+    if again is not None and not _is_body(whole[: again.start()]):
+        at = _top(whole, again) if again[0][0].isspace() else again.start()
+        rest, cut = _until_next(whole[at:], entry_point, flat=False)
+        code = whole[min(_start(whole), at) : at].lstrip("\n") + rest
         return Code(code, "bare", _before(prompt, entry_point), (code,), conclusive=cut)
     if not defines(prompt, entry_point):
         return _bare(whole, entry_point, prompt)
@@ -245,18 +247,24 @@ def _without_fences(text: str, prompt: str, entry_point: str, preamble: str) -> 
 def _bare(text: str, entry_point: str, preamble: str) -> Code:
     """Code from its first line on, up to the first line that can only be words."""
     text = _at_margin(text)
-    first = _FIRST.search(text)
-    start = 0
-    if first is not None and not _STATEMENT.match(first[0]):
-        strong = _STRONG.search(text)
-        start = strong.start() if strong is not None else 0
-        comments = text[:start].strip()
-        if comments.startswith("#") and all(line[:2] in ("# ", "#!", "") for line in comments.split("\n")):
-            start = 0
-    code, cut = _until_prose(text, start)
+    code, cut = _until_prose(text, _start(text))
     if entry_point and not defines(code, entry_point) and (found := _definition(text, entry_point)) is not None:
         code, cut = _until_prose(text, _top(text, found))
     return Code(code, "bare", preamble, (code,), conclusive=cut)
+
+
+def _start(text: str) -> int:
+    """Where code starts: at once, or at what only code has, or at the assignments and comments just before that."""
+    first, strong = _FIRST.search(text), _STRONG.search(text)
+    if first is None or strong is None or not _is_prose(first[0]):
+        return 0
+    at = strong.start()
+    while at > first.end():
+        line = text.rfind("\n", 0, at - 1) + 1
+        if text[line:at].strip() and text[line] != "#" and not _STATEMENT.match(text, line, at):
+            break
+        at = line
+    return at
 
 
 def _until_prose(text: str, start: int) -> tuple[str, bool]:
@@ -272,14 +280,21 @@ def _until_prose(text: str, start: int) -> tuple[str, bool]:
 
 def _is_prose(line: str) -> bool:
     line = line[:300].rstrip()
-    return not _STRONG.match(line) and not _STATEMENT.match(line) and _PROSE.match(line) is not None
+    is_code = _STRONG.match(line) or _STATEMENT.match(line) or _HALF.match(line)
+    return not is_code and _PROSE.match(line) is not None
+
+
+def _goes_on(line: str) -> bool:
+    """Whether what a line begins has indented lines of its own."""
+    return line.partition(" #")[0].rstrip().endswith((":", ",", "(", "[", "{", "\\"))
 
 
 def _is_flat(body: str) -> bool:
     """Whether a body stands at the left margin; not if only its first line has lost its indentation."""
     first = _FIRST.search(body)
     second = _FIRST.search(body, first.end()) if first is not None else None
-    return first is not None and not first[1] and (second is None or not second[1] or first[0].rstrip().endswith(":"))
+    goes_on = first is not None and _goes_on(first[0])
+    return first is not None and not first[1] and (second is None or not second[1] or goes_on)
 
 
 def _until_next(text: str, entry_point: str, flat: bool) -> tuple[str, bool]:
@@ -316,12 +331,16 @@ def _is_body(text: str) -> bool:
     first = _FIRST.search(text)
     if first is None:
         return False
-    if first[1]:
-        margin = _at_margin(text)
-        return _STRONG.match(margin.lstrip("\n")) is None or _RETURN.search(margin) is not None
+    if first[1] and _STRONG.match(_at_margin(text).lstrip("\n")) is None:
+        return True
+    inside = False
+    for line in _RETURNS.finditer(_at_margin(text)):
+        if line[2] or (line[1] and not inside):
+            return True
+        inside = inside if line[1] else _DEFINITION.match(line[0]) is not None
     second = _FIRST.search(text, first.end())
-    lost = second is not None and second[1] and not first[0].rstrip().endswith((":", ",", "(", "[", "{", "\\"))
-    return _RETURN.search(text) is not None or (bool(lost) and _STATEMENT.match(first[0]) is not None)
+    lost = not first[1] and second is not None and second[1] != "" and not _goes_on(first[0])
+    return lost and _STATEMENT.match(first[0]) is not None
 
 
 def _continuation(prompt: str, body: str, entry_point: str, conclusive: bool) -> Code:

@@ -185,7 +185,7 @@ def _closes(line: re.Match[str], opening: _Opening) -> bool:
 
 def _closes_late(line: re.Match[str], opening: _Opening) -> bool:
     """Whether a closing fence stands at the end of the last line of code."""
-    return line[2] == opening.fence and "#" not in line[1] and _AFTER.fullmatch(line[3]) is not None
+    return line[2] == opening.fence and not line[1].lstrip().startswith("#") and _AFTER.fullmatch(line[3]) is not None
 
 
 def _block(text: str, opening: _Opening, content_end: int, end: int, closed: bool) -> Block:

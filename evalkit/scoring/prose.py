@@ -46,11 +46,11 @@ def ended(text: str) -> str:
     at = text.rfind(_FINAL_CHANNEL)
     if at >= 0:
         text = text[at + len(_FINAL_CHANNEL) :]
-    found = _ENDED.search(text)
-    while found is not None and not text[: found.start()].strip():
-        text = text[found.end() :]
-        found = _ENDED.search(text)
-    return text[: found.start()] if found is not None else text
+    start, found = 0, _ENDED.search(text)
+    while found is not None and not text[start : found.start()].strip():
+        start = found.end()
+        found = _ENDED.search(text, start)
+    return text[start : found.start() if found is not None else len(text)]
 
 
 def other_questions(text: str) -> list[int]:

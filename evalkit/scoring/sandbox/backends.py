@@ -48,7 +48,7 @@ ENVIRONMENT = {
 
 # The first frame holds the modules as text, so that nothing of evalkit need exist where the interpreter runs.
 _BOOT = """
-import json, os, struct, sys, types
+import importlib.util, json, os, struct, sys
 sys.path[:] = [p for p in sys.path if p]
 def take(n):
     data = b''
@@ -59,11 +59,18 @@ def take(n):
         data += part
     return data
 first = json.loads(take(struct.unpack('>I', take(4))[0]))
-for name, source in first['modules']:
-    module = types.ModuleType(name)
-    sys.modules[name] = module
-    exec(compile(source, '<sandbox ' + name + '>', 'exec'), module.__dict__)
-sys.modules['zygote'].main(first['wanted'], sys.modules['wire'].Channel(0, 1, 2**28, 0))
+modules = dict(first['modules'])
+class Sent:
+    def find_spec(self, name, path=None, target=None):
+        return importlib.util.spec_from_loader(name, self) if name in modules else None
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        name = module.__name__
+        exec(compile(modules.pop(name), '<sandbox ' + name + '>', 'exec'), module.__dict__)
+sys.meta_path.insert(0, Sent())
+import wire, zygote
+zygote.main(first['wanted'], wire.Channel(0, 1, 2**28, 0))
 """
 _MODULES = ("syscalls", "confine", "leftovers", "wire", "children", "solution", "examiner", "suite", "zygote")
 
@@ -105,10 +112,13 @@ class Setup:
     """Layers to leave out: only for tests which show that each is needed."""
 
 
-@functools.cache
 def interpreter(executable: str | None = None) -> Interpreter:
     """The Python of `executable`, of EVALKIT_SANDBOX_PYTHON, or this one; raises `SandboxUnavailable`."""
-    asked = executable or os.environ.get(PYTHON_VARIABLE) or sys.executable
+    return _asked(executable or os.environ.get(PYTHON_VARIABLE) or sys.executable)
+
+
+@functools.cache
+def _asked(asked: str) -> Interpreter:
     try:
         found = subprocess.run(
             [asked, "-c", _ASK], capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL
