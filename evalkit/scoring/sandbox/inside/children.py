@@ -68,6 +68,21 @@ class Watch:
         self.stopped: str | None = None
         """Why it was stopped: `timeout` or `output limit`."""
 
+    def wait(self, fd: int) -> None:
+        """Wait until nobody can write to a pipe any more; what is in it stays there."""
+        poll = select.poll()
+        poll.register(fd, 0)
+        while self.stopped is None and not poll.poll(self._rest_s() * 1000):
+            pass
+
+    def _rest_s(self) -> float:
+        """How long to wait before it is looked at again; it is stopped when there is no more time."""
+        rest_s = self._until_s - time.monotonic()
+        if rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s:
+            self.stopped = "timeout"
+            return 0.0
+        return min(rest_s, _LOOK_S)
+
     def read(self, most: dict[int, int]) -> dict[int, bytes]:
         """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
         found = dict.fromkeys(most, b"")
@@ -78,11 +93,7 @@ class Watch:
             poll.register(fd, select.POLLIN)
         open_fds = set(most)
         while open_fds and self.stopped is None:
-            rest_s = self._until_s - time.monotonic()
-            if rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s:
-                self.stopped = "timeout"
-                break
-            for fd, _ in poll.poll(min(rest_s, _LOOK_S) * 1000):
+            for fd, _ in poll.poll(self._rest_s() * 1000):
                 part = os.read(fd, _OUTPUT_CHUNK)
                 if not part:
                     poll.unregister(fd)
@@ -97,8 +108,3 @@ class Watch:
             os.close(fd)
             found[fd] = b"".join(parts[fd])
         return found
-
-
-def _most_answer(job: dict[str, Any]) -> int:
-    """Bytes of one value on the wire: as an object it takes several times as many, and must fit in memory twice."""
-    return int(job["limits"]["AS"]) // 8
