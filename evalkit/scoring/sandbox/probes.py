@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalkit import resources, yamlfile
-from evalkit.scoring.sandbox.jobs import Examination, Failed, Kind, Limits, Outcome, Programs, Source, Suite
+from evalkit.scoring.sandbox.jobs import Examination, Failed, Limits, Outcome, Programs, Source, Suite
 from evalkit.scoring.sandbox.pool import Sandbox
-from evalkit.scoring.sandbox.world import World
+from evalkit.scoring.sandbox.world import KEY, World
 
 _LIMITS = Limits(cpu_s=3, wall_s=6)
 _ALL_MODES = ("program", "examination")
@@ -52,7 +52,8 @@ class Probe:
     """Limits under which it gets through."""
     machine: str = ""
     needs: str = ""
-    """`root`: gets through for nobody else."""
+    """`root` or `user`: without what holds it, it gets through for such a harness only: a root that has given up its
+    privileges may do less to its own processes than a user."""
     shown: str = ""
     """Why no test lets it through by taking away what holds it."""
     beyond: str = ""
@@ -141,6 +142,11 @@ def attempt(sandbox: Sandbox, probe: Probe, mode: str, world: World, *, lifted: 
     return got[effect]()
 
 
+def default_tests(mode: str) -> str:
+    """Those of a probe that has none of its own: `f` is to square."""
+    return _SUITE if mode == "suite" else _TESTS
+
+
 def _passed(outcome: Outcome | None) -> str:
     return "a pass" if outcome is not None and outcome.kind is None else ""
 
@@ -172,13 +178,24 @@ def _job(
         return found.output, None
     source = Source(variants=(probe.code,), preamble=preamble)
     if mode == "suite":
-        return "", sandbox.suite(Suite(source=source, tests=probe.tests or _SUITE, limits=limits))
+        return "", sandbox.suite(Suite(source=source, tests=probe.tests or default_tests(mode), limits=limits))
     wanted = {"reads": world.token, "claims": world.claim}.get(probe.effect)
-    tests = f"assert {wanted!r} in said()" if wanted else probe.tests or _TESTS
+    tests = f"assert {wanted!r} in said()" if wanted else probe.tests or default_tests(mode)
     outcome = sandbox.examine(
         Examination(source=source, tests=tests, limits=limits, cases=probe.cases, entry_point="f")
     )
     return (wanted or "") if outcome.kind is None else "", outcome
 
 
-__all__ = ["Kind", "Probe", "ProbeResult", "attempt", "concerns", "load", "run", "tried"]
+__all__ = [
+    "KEY",
+    "Probe",
+    "ProbeResult",
+    "attempt",
+    "concerns",
+    "default_tests",
+    "load",
+    "replace",
+    "run",
+    "tried",
+]

@@ -22,6 +22,8 @@ from evalkit.scoring.sandbox.backends import ENVIRONMENT
 
 PREFIX = "evalkit-probe-"
 KEY = "EVALKIT_PROBE_KEY"
+BASES = ("/var/tmp",)
+"""Where it may be; not below /tmp if that can be helped, since a sandbox has a /tmp of its own."""
 _NICE = 3
 _CORE = (1 << 20, 1 << 20)
 
@@ -107,8 +109,7 @@ class World:
         self._made.close()
 
     def _make(self, made: contextlib.ExitStack) -> None:
-        # Not below the folder for temporary files if that can be helped: a sandbox has its own there.
-        base = "/var/tmp" if os.access("/var/tmp", os.W_OK) else None
+        base = next((base for base in BASES if os.access(base, os.W_OK)), None)
         self.folder = Path(tempfile.mkdtemp(prefix="evalkit-world-", dir=base))
         made.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.folder.chmod(0o755)
@@ -191,7 +192,7 @@ class World:
             "VICTIM": self._victim.pid, "ADDRESS": self._address, "SECRET": str(self.folder / "secret"),
             "OUTSIDE": str(self.outside), "PIPE": str(self.folder / "pipe"), "UNIX": str(self.folder / "unix"),
             "DATAGRAMS": str(self.folder / "datagrams"), "ABSTRACT": self.mark, "TCP": tcp, "UDP": udp,
-            "USUAL": sorted(ENVIRONMENT), "CALLS": dict(zip(words[::2], map(int, words[1::2]), strict=True)),
+            "USUAL": [*ENVIRONMENT, "PWD"], "CALLS": dict(zip(words[::2], map(int, words[1::2]), strict=True)),
         }  # fmt: skip
         names |= {"TOKEN": self.token} if with_token else {}
         return "".join(f"{name} = {value!r}\n" for name, value in names.items()) + _HELP
