@@ -12,6 +12,8 @@ from wire import Gone  # type: ignore[import-not-found]
 
 _OUTPUT_CHUNK = 1 << 16
 _LOOK_S = 0.25
+_LAST_WORDS_S = 1.0
+TIMEOUT, OUTPUT_LIMIT = "timeout", "output limit"
 READ = b"r"
 """Said by a child that has read its part of the job."""
 MOST_COMPLAINT = 4096
@@ -66,7 +68,7 @@ class Watch:
         self._cpu_s = job["cpu_s"]
         self._until_s = until_s
         self.stopped: str | None = None
-        """Why it was stopped: `timeout` or `output limit`."""
+        """Why it was stopped: `TIMEOUT` or `OUTPUT_LIMIT`."""
 
     def read(self, most: dict[int, int]) -> dict[int, bytes]:
         """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
@@ -77,12 +79,16 @@ class Watch:
         for fd in most:
             poll.register(fd, select.POLLIN)
         open_fds = set(most)
-        while open_fds and self.stopped is None:
-            rest_s = self._until_s - time.monotonic()
-            if rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s:
-                self.stopped = "timeout"
+        until_s = self._until_s
+        while open_fds and self.stopped != OUTPUT_LIMIT:
+            rest_s = until_s - time.monotonic()
+            if self.stopped is None and (rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s):
+                self.stopped = TIMEOUT
+                self._child.end()  # whoever examined it may still say how far it came
+                until_s = time.monotonic() + _LAST_WORDS_S
+            elif rest_s <= 0:
                 break
-            for fd, _ in poll.poll(min(rest_s, _LOOK_S) * 1000):
+            for fd, _ in poll.poll(max(0.0, min(rest_s, _LOOK_S)) * 1000):
                 part = os.read(fd, _OUTPUT_CHUNK)
                 if not part:
                     poll.unregister(fd)
@@ -92,13 +98,8 @@ class Watch:
                 if sizes[fd] <= abs(most[fd]):
                     parts[fd].append(part)
                 elif most[fd] > 0:
-                    self.stopped = "output limit"
+                    self.stopped = OUTPUT_LIMIT
         for fd in most:
             os.close(fd)
             found[fd] = b"".join(parts[fd])
         return found
-
-
-def _most_answer(job: dict[str, Any]) -> int:
-    """Bytes of one value on the wire: as an object it takes several times as many, and must fit in memory twice."""
-    return int(job["limits"]["AS"]) // 8
