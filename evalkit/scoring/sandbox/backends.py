@@ -210,7 +210,10 @@ def _landlock(setup: Setup) -> Launch:
     if not sys.platform.startswith("linux"):
         raise SandboxUnavailable("Landlock exists on Linux only")
     scratch = _scratch()
-    wanted = {**_wanted(setup, namespaces=False, scratch=str(scratch)), "landlock_needed": "landlock" not in setup.without}
+    wanted = {
+        **_wanted(setup, namespaces=False, scratch=str(scratch)),
+        "landlock_needed": "landlock" not in setup.without,
+    }
     return _launch(setup, wanted, scratch)
 
 

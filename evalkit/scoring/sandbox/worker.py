@@ -75,7 +75,11 @@ class Worker:
         self._send({name: value for name, value in job.items() if name != "parts"})
         for part in job["parts"]:
             self._send(part)
-        return self._receive(time.monotonic() + within_s)
+        until_s = time.monotonic() + within_s
+        result = self._receive(until_s)
+        if "report_bytes" in result:
+            result["report"] = self._take(int(result["report_bytes"]), until_s)[4:].decode("utf-8", "replace")
+        return result
 
     def kill(self) -> None:
         """End it and all that runs in it; safe to call twice."""
