@@ -156,7 +156,7 @@ def _left_out(items: Mapping[str, str]) -> list[str]:
     named = ", ".join(itertools.islice(items, _SHOWN_LEFT_OUT))
     more = ", ..." if len(items) > _SHOWN_LEFT_OUT else ""
     return [
-        f"{len(items):,} items were left out, since they could not be graded here: {reasons}; {named}{more} (run.json)"
+        f"{len(items):,} items were left out, since they cannot be graded here: {reasons}; {named}{more} (run.json)"
     ]
 
 

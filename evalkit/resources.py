@@ -1,4 +1,4 @@
-"""Where the shipped YAML and prompt files are: the checkout's top-level folders, or their copies in the wheel."""
+"""Where the shipped YAML and prompt files are: folders of the checkout, or their copies in the wheel."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
+_ELSEWHERE = {"probes": "tests/cases/sandbox"}
+"""Folders that are not at the top level of the checkout under their own name."""
 
 
 def folder(name: str) -> Path:
-    """Path of `tasks`, `prompts` or `leaderboards`."""
+    """Path of `tasks`, `prompts`, `leaderboards` or `probes`."""
     in_wheel = _PACKAGE / "assets" / name
-    return in_wheel if in_wheel.is_dir() else _CHECKOUT / name
+    return in_wheel if in_wheel.is_dir() else _CHECKOUT / _ELSEWHERE.get(name, name)

@@ -18,6 +18,8 @@ ROWS = [json.loads(line) for line in (CASES / "codetext.jsonl").read_text(encodi
 EXPRESSIONS = [json.loads(line) for line in (CASES / "asserted.jsonl").read_text(encoding="utf-8").splitlines()]
 PROMPT = 'import math\n\ndef f(x):\n    """Double it."""\n'
 
+STEPS = {"fenced", "open_fence", "tagged", "bare", "continuation"}
+
 
 def compiles(code: str) -> bool:
     try:
@@ -58,8 +60,21 @@ def test_code_is_found(row: dict[str, Any]) -> None:
 
 def test_the_data_covers_every_step_and_call() -> None:
     steps = {code.step for row in ROWS if isinstance(code := found(row), Code)}
-    assert steps == {"fenced", "open_fence", "tagged", "bare", "continuation"}
+    assert steps == STEPS
     assert len(ROWS) >= 60
+
+
+def test_the_page_on_grading_shows_what_is_found() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "grading.md").read_text(encoding="utf-8")
+    section = page.partition("## Which text is the code\n")[2].partition("\n## ")[0]
+    shown = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    assert {step.strip().strip("`") for step, *_ in shown} == STEPS
+    for step, _, example, answer in shown:
+        text = example.strip().strip("`").replace("\\n", "\n")
+        for fences in (text, text.replace("~~~", "```")):
+            code = find_code(fences, prompt=PROMPT, entry_point="f")
+            assert isinstance(code, Code)
+            assert (code.step, code.text.strip()) == (step.strip().strip("`"), answer.strip().strip("`"))
 
 
 @pytest.mark.parametrize("row", EXPRESSIONS, ids=lambda row: row["id"])

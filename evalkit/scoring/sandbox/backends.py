@@ -48,7 +48,7 @@ ENVIRONMENT = {
 
 # The first frame holds the modules as text, so that nothing of evalkit need exist where the interpreter runs.
 _BOOT = """
-import json, os, struct, sys, types
+import importlib.util, json, os, struct, sys
 sys.path[:] = [p for p in sys.path if p]
 def take(n):
     data = b''
@@ -59,13 +59,20 @@ def take(n):
         data += part
     return data
 first = json.loads(take(struct.unpack('>I', take(4))[0]))
-for name, source in first['modules']:
-    module = types.ModuleType(name)
-    sys.modules[name] = module
-    exec(compile(source, '<sandbox ' + name + '>', 'exec'), module.__dict__)
-sys.modules['zygote'].main(first['wanted'], sys.modules['wire'].Channel(0, 1))
+modules = dict(first['modules'])
+class Sent:
+    def find_spec(self, name, path=None, target=None):
+        return importlib.util.spec_from_loader(name, self) if name in modules else None
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        name = module.__name__
+        exec(compile(modules.pop(name), '<sandbox ' + name + '>', 'exec'), module.__dict__)
+sys.meta_path.insert(0, Sent())
+import wire, zygote
+zygote.main(first['wanted'], wire.Channel(0, 1, 2**28, 0))
 """
-_MODULES = ("syscalls", "confine", "leftovers", "wire", "solution", "examiner", "suite", "zygote")
+_MODULES = ("syscalls", "confine", "leftovers", "wire", "children", "solution", "examiner", "suite", "zygote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +112,13 @@ class Setup:
     """Layers to leave out: only for tests which show that each is needed."""
 
 
-@functools.cache
 def interpreter(executable: str | None = None) -> Interpreter:
     """The Python of `executable`, of EVALKIT_SANDBOX_PYTHON, or this one; raises `SandboxUnavailable`."""
-    asked = executable or os.environ.get(PYTHON_VARIABLE) or sys.executable
+    return _asked(executable or os.environ.get(PYTHON_VARIABLE) or sys.executable)
+
+
+@functools.cache
+def _asked(asked: str) -> Interpreter:
     try:
         found = subprocess.run(
             [asked, "-c", _ASK], capture_output=True, text=True, timeout=60, check=True, stdin=subprocess.DEVNULL
@@ -170,6 +180,8 @@ def _wanted(setup: Setup, *, namespaces: bool, scratch: str = "/tmp", sealed: bo
         "landlock": sealed and "landlock" not in setup.without,
         "seccomp": sealed and "seccomp" not in setup.without,
         "rlimits": "rlimits" not in setup.without,
+        "own_users": namespaces and "namespaces" not in setup.without,
+        "landlock_needed": False,
         "read_only": [*own.read_only, *packages, *programs],
         "scratch": scratch,
         "libraries": list(setup.libraries),
@@ -181,26 +193,31 @@ def _scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix="evalkit-sandbox-"))
 
 
+def _launch(setup: Setup, wanted: Mapping[str, object], scratch: Path | None) -> Launch:
+    around = os.environ if "environment" in setup.without else ENVIRONMENT
+    return Launch(command=_python(setup.interpreter.executable), wanted=wanted, scratch=scratch, environment=around)
+
+
 def _namespaces(setup: Setup) -> Launch:
     if not sys.platform.startswith("linux"):
         raise SandboxUnavailable("namespaces exist on Linux only")
     scratch = _scratch() if "namespaces" in setup.without else None
     wanted = _wanted(setup, namespaces=True, scratch=str(scratch or "/tmp"))
-    return Launch(command=_python(setup.interpreter.executable), wanted=wanted, scratch=scratch)
+    return _launch(setup, wanted, scratch)
 
 
 def _landlock(setup: Setup) -> Launch:
     if not sys.platform.startswith("linux"):
         raise SandboxUnavailable("Landlock exists on Linux only")
     scratch = _scratch()
-    wanted = {**_wanted(setup, namespaces=False, scratch=str(scratch)), "landlock_needed": not setup.without}
-    return Launch(command=_python(setup.interpreter.executable), wanted=wanted, scratch=scratch)
+    wanted = {**_wanted(setup, namespaces=False, scratch=str(scratch)), "landlock_needed": "landlock" not in setup.without}
+    return _launch(setup, wanted, scratch)
 
 
 def _none(setup: Setup) -> Launch:
     scratch = _scratch()
     wanted = _wanted(setup, namespaces=False, scratch=str(scratch), sealed=False)
-    return Launch(command=_python(setup.interpreter.executable), wanted=wanted, scratch=scratch)
+    return _launch(setup, wanted, scratch)
 
 
 def _bwrap(setup: Setup) -> Launch:
@@ -217,7 +234,8 @@ def _bwrap(setup: Setup) -> Launch:
         "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", *variables, *binds, *devices,
         "--size", str(_ROOM_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/", "--",
     ]  # fmt: skip
-    return Launch(command=[*command, *_python(own.executable)], wanted=_wanted(setup, namespaces=False))
+    wanted = {**_wanted(setup, namespaces=False), "own_users": True}
+    return Launch(command=[*command, *_python(own.executable)], wanted=wanted)
 
 
 def _device(name: str) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ class Examination:
             "cases": self.cases,
             "call_s": self.call_s,
         }
-        return {"mode": "examine", "exam": exam, **_common(self.source, self.limits)}
+        return {"mode": "examine", "parts": [dataclasses.asdict(self.source), exam], **_common(self.limits)}
 
     @property
     def within_s(self) -> float:
@@ -142,8 +142,8 @@ class Suite:
 
     def message(self) -> dict[str, Any]:
         """For the zygote."""
-        common = _common(self.source, self.limits)
-        return {"mode": "suite", "suite": {"tests": self.tests}, "processes": self.processes, **common}
+        part = [dataclasses.asdict(self.source), self.tests]
+        return {"mode": "suite", "processes": self.processes, "parts": [part], **_common(self.limits)}
 
     @property
     def within_s(self) -> float:
@@ -165,7 +165,8 @@ class Programs:
 
     def message(self) -> dict[str, Any]:
         """For the zygote."""
-        return {"mode": "program", "inputs": list(self.inputs), **_common(self.source, self.limits)}
+        part = [dataclasses.asdict(self.source), list(self.inputs)]
+        return {"mode": "program", "parts": [part], **_common(self.limits)}
 
     @property
     def within_s(self) -> float:
@@ -201,9 +202,8 @@ class _End:
     cpu_s: float
 
 
-def _common(source: Source, limits: Limits) -> dict[str, Any]:
+def _common(limits: Limits) -> dict[str, Any]:
     return {
-        "source": dataclasses.asdict(source),
         "limits": limits.rlimits(),
         "tmp_bytes": limits.tmp_bytes,
         "cpu_s": limits.cpu_s,
@@ -219,17 +219,18 @@ def _reported(result: Mapping[str, Any]) -> Outcome:
         raise Failed(str(result["reason"]))
     if result["unsealed"]:
         raise Failed(f"a program could not be sealed off: {result['unsealed']}")
-    if result["stopped"] is not None:
-        return Outcome(kind=Kind(result["stopped"]), reason=_STOPPED[result["stopped"]], cpu_s=result["cpu_s"])
     try:
         report = json.loads(result["report"])
         kind, held = report["kind"], min(int(report["held"]), 100_000)
         if report.get("word") != result.get("word"):
-            return Outcome(kind=Kind.TAMPERED, reason="a result that nobody gave", cpu_s=result["cpu_s"])
+            return Outcome(kind=Kind.TAMPERED, reason="a result that nobody gave", tests="F", cpu_s=result["cpu_s"])
     except (ValueError, KeyError, TypeError, RecursionError):
         ended = _ended(result)
         kind = ended.kind or Kind.EXIT
-        return Outcome(kind=kind, reason=ended.reason or "ended without a result", cpu_s=ended.cpu_s)
+        return Outcome(kind=kind, reason=ended.reason or "ended without a result", tests="F", cpu_s=ended.cpu_s)
+    if result["stopped"] is not None:
+        kind, reason = Kind(result["stopped"]), _STOPPED[result["stopped"]]
+        return Outcome(kind=kind, reason=reason, tests="." * held + "F", cpu_s=result["cpu_s"])
     reason = None if report.get("reason") is None else _clean(str(report["reason"]))
     if kind == "task":
         raise Failed(reason or "the item's tests failed")

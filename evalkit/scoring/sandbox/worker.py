@@ -72,7 +72,9 @@ class Worker:
     def run(self, job: dict[str, Any], within_s: float) -> dict[str, Any]:
         """The result of a job; raises `WorkerDied`, after which it can only be killed."""
         self.n_jobs += 1
-        self._send(job)
+        self._send({name: value for name, value in job.items() if name != "parts"})
+        for part in job["parts"]:
+            self._send(part)
         return self._receive(time.monotonic() + within_s)
 
     def kill(self) -> None:
@@ -99,7 +101,7 @@ class Worker:
         lines = self._complaints.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: Any) -> None:
         data = json.dumps(message, separators=(",", ":")).encode("ascii")
         view = memoryview(struct.pack(">I", len(data)) + data)
         assert self._process.stdin is not None

@@ -369,8 +369,10 @@ class Filter:
         for number in self._signals.values():
             rest = [(_RETURN, 0, 0, _ALLOW)] if self._processes else _one_of(0, (pid,))
             steps += [(_EQUAL, 0, len(rest), number), *rest]
-        for number in self._allowed:
-            steps += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]
+        # As runs of numbers: the kernel tries out every number when a filter is installed, so that length costs time.
+        for first, last in _runs(self._allowed):
+            steps += [(_AT_LEAST, 3, 0, last + 1), (_AT_LEAST, 0, 1, first), (_RETURN, 0, 0, _ALLOW)]
+            steps += [(_RETURN, 0, 0, _REFUSE)]
         return [*steps, (_RETURN, 0, 0, _REFUSE)]
 
     def _clone(self) -> list[tuple[int, int, int, int]]:
@@ -383,6 +385,17 @@ class Filter:
     def _when(self, name: str, rest: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
         """`rest`, which ends in a decision, if the call is `name`."""
         return [(_EQUAL, 0, len(rest), self._checked[name]), *rest]
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """(first, last) of each run of successive numbers, which are sorted."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
 
 
 def _one_of(argument: int, values: tuple[int, ...], further: int = 0) -> list[tuple[int, int, int, int]]:

@@ -188,12 +188,24 @@ def shown(value: Any) -> str:
     return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
 
 
-class _Counted(ast.NodeTransformer):
-    """Counts each assertion that held."""
+def _counted(tree: ast.Module) -> ast.Module:
+    """Tests that count each assertion that held."""
+    todo: list[Any] = [tree]
+    while todo:
+        node = todo.pop()
+        for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+            statements = getattr(node, name, None)
+            if statements:
+                setattr(node, name, [new for one in statements for new in (one, *_count_of(one))])
+                todo += statements
+    return tree
 
-    def visit_Assert(self, node: ast.Assert) -> Any:
-        call = ast.Expr(ast.Call(ast.Name("__held__", ast.Load()), [], []))
-        return [node, ast.copy_location(ast.fix_missing_locations(ast.copy_location(call, node)), node)]
+
+def _count_of(statement: ast.AST) -> list[ast.Expr]:
+    if type(statement) is not ast.Assert:
+        return []
+    at = {"lineno": statement.lineno, "col_offset": statement.col_offset}
+    return [ast.Expr(ast.Call(ast.Name("__held__", ast.Load(), **at), [], [], **at), **at)]
 
 
 def examine(exam: dict[str, Any], fd: int, until_s: float, most_bytes: int) -> dict[str, Any]:
@@ -265,8 +277,7 @@ def _code(exam: dict[str, Any], line: Line, held: list[int]) -> Any:
     names = _Names(line, own)
     if exam["entry_point"]:
         names[exam["entry_point"]] = Remote(line, exam["entry_point"], "function")
-    tree = ast.parse(exam["tests"], "<tests>")
-    code = compile(ast.fix_missing_locations(_Counted().visit(tree)), "<tests>", "exec", dont_inherit=True)
+    code = compile(_counted(ast.parse(exam["tests"], "<tests>")), "<tests>", "exec", dont_inherit=True)
 
     def holds() -> None:
         held[0] += 1

@@ -1,4 +1,4 @@
-"""Removes what a program left behind, whatever it made of it: links, locked folders, folders within folders without end."""
+"""Removes what a program left behind, whatever it made of it: links, locked folders, folders without end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import os
 def remove(folder: str) -> None:
     """Remove a folder and all in it; nobody may change it meanwhile.
 
-    Folders inside are first brought beside it, so that no path grows and no recursion is needed. A link is removed, never
-    followed: what it names may be anybody's.
+    Folders inside are first brought beside it, so that no path grows and no recursion is needed. A link is removed,
+    never followed: what it names may be anybody's.
     """
     todo, n_moved = [folder], 0
     while todo:

@@ -170,10 +170,12 @@ def _array(content: Any, resolve: Callable[[Any], Any]) -> Any:
 class Channel:
     """Frames on a stream: four bytes of length, then JSON."""
 
-    def __init__(self, read: int, write: int, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, read: int, write: int, most_bytes: int = MOST_BYTES, ahead: int = _CHUNK) -> None:
+        """`ahead`: how much may be read at once, though it be of the next frame; 0 where others read on."""
         self._read = read
         self._write = write
         self._most = most_bytes
+        self._ahead = ahead
         self._rest = b""
 
     def send(self, message: Any) -> None:
@@ -206,7 +208,7 @@ class Channel:
                 if rest_s <= 0 or not select.select([self._read], [], [], rest_s)[0]:
                     raise Late
             try:
-                part = os.read(self._read, max(_CHUNK, size - have))
+                part = os.read(self._read, max(self._ahead, size - have))
             except ConnectionResetError:
                 part = b""
             if not part:

@@ -3,14 +3,18 @@
 It starts with an empty environment and never holds a secret. It reads jobs from its standard input and writes results
 to its standard output, both as frames; it ends when its input ends. It runs nobody's code: what a job's processes
 write to it are bytes, which it counts and hands on.
+
+Nor does it ever hold answers or tests, since a program may look through all the memory that it was forked with, and
+what was freed still lies there. The frame of a job has its limits; the frames after it are its parts, and each is read
+by the process that it is for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
-import select
 import signal
 import socket
 import sys
@@ -22,16 +26,15 @@ import confine  # type: ignore[import-not-found]
 import examiner  # type: ignore[import-not-found]
 import leftovers  # type: ignore[import-not-found]
 import solution  # type: ignore[import-not-found]
-import suite  # type: ignore[import-not-found]
+from children import MOST_COMPLAINT, READ, Child, Watch  # type: ignore[import-not-found]
 from wire import Channel, Gone  # type: ignore[import-not-found]
 
 _PRELOADED = (
     "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math "
     "operator random re statistics string time typing"
 ).split()
-_OUTPUT_CHUNK = 1 << 16
-_MOST_COMPLAINT = 4096
-_LOOK_S = 0.25
+_MOST_OUTPUTS = 32 * 2**20
+"""Bytes that all runs of a program together may print."""
 _TMP = "/tmp"
 _SEALED = 5
 """Descriptor on which a child says that it is sealed off, before it runs anything; closed then."""
@@ -41,7 +44,8 @@ class _Room:
     """What seals a child off, as far as this machine allows; made once, applied in each child."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
-        self.layers: list[str] = ["rlimits"]
+        self.layers: list[str] = ["rlimits"] if wanted["rlimits"] else []
+        self._own_users = wanted["own_users"]
         self._scratch = wanted["scratch"]
         self._n = 0
         self._readable = [p for p in wanted["read_only"] if os.path.exists(p)]
@@ -63,6 +67,8 @@ class _Room:
         if wanted["seccomp"]:
             confine.bound_privileges()
         version = confine.landlock_version() if wanted["landlock"] else 0
+        if wanted["landlock_needed"] and not version:
+            raise OSError(0, "this kernel has no Landlock")
         if version:
             self._landlock = confine.Landlock(version, self._readable, processes=True)
             self._landlock_plain = confine.Landlock(version, self._readable)
@@ -83,7 +89,7 @@ class _Room:
         self._n += 1
         if self._pids is not None:
             return self._pids.fork(), _TMP
-        folder = os.path.join(self._scratch, f"s{self._n}")
+        folder = os.path.join(self._scratch, f"s{os.getpid()}-{self._n}")
         os.mkdir(folder, 0o700)
         return os.fork(), folder
 
@@ -97,13 +103,15 @@ class _Room:
         if self._pids is not None:
             if folder is not None:
                 confine.fresh_tmp(folder, tmp_bytes)
-            limits = {**limits, "NPROC": 128}  # counted within the user namespace
         if folder is not None:
             os.chdir(folder)
             if folder != _TMP:
                 os.environ.update(HOME=folder, TMPDIR=folder)
-        confine.limit(limits)
-        if self._filters:
+        if self._own_users:
+            limits = {**limits, "NPROC": 128}  # counted within the user namespace
+        if "rlimits" in self.layers:
+            confine.limit(limits)
+        if self._filters or self._landlock is not None:
             confine.drop_privileges()
         if self._landlock is not None:
             (self._landlock if processes else self._landlock_plain).apply(folder)
@@ -116,63 +124,41 @@ class _Room:
             leftovers.remove(folder)
 
 
-class _Child:
-    """A process of a job."""
-
-    def __init__(self, pid: int, folder: str | None, said: int) -> None:
-        self.pid = pid
-        self.folder = folder
-        self._said = said
-        self.unsealed: str | None = None
-        """Why nothing was run: it could not be sealed off. Known once it has ended."""
-        self.status: int | None = None
-        self.cpu_s = 0.0
-        self._clock = (~pid << 3) | 2
-        """CPU time of another process, as clock_getcpuclockid(3) names it."""
-
-    def cpu_now_s(self) -> float:
-        try:
-            return time.clock_gettime(self._clock)
-        except OSError:
-            return 0.0
-
-    def end(self) -> None:
-        """Kill it, and wait until it is gone; whatever it started dies with its PID namespace or cannot exist."""
-        if self.status is None:
-            for kill in (os.killpg, os.kill):
-                try:
-                    kill(self.pid, signal.SIGKILL)
-                except OSError:
-                    pass
-            _, self.status, usage = os.wait4(self.pid, 0)
-            self.cpu_s = usage.ru_utime + usage.ru_stime
-            first = os.read(self._said, _MOST_COMPLAINT)
-            os.close(self._said)
-            if first != b"\0":
-                self.unsealed = first.decode("utf-8", "replace") or "killed before it was sealed off"
-
-
 class Zygote:
     """Runs one job at a time."""
 
-    def __init__(self, room: _Room) -> None:
+    def __init__(self, room: _Room, jobs: Channel) -> None:
         self._room = room
+        self._jobs = jobs
 
-    def run(self, job: dict[str, Any]) -> dict[str, Any]:
-        """The result of a job; never raises for anything that a job's processes can do."""
+    def run(self, job: dict[str, Any]) -> dict[str, Any] | None:
+        """The result of a job, unless it has been sent; never raises for anything that a job's processes can do.
+
+        Raises `Gone` if a process ended before it had read its part, so that nobody knows where the next job begins.
+        """
         if job.get("processes") and not self._room.allows_processes:
+            self._jobs.receive()
             return {"kind": "refused", "reason": "this sandbox cannot let programs start others"}
         return {"examine": self._examine, "program": self._program, "suite": self._suite}[job["mode"]](job)
 
-    def _child(self, job: dict[str, Any], fds: dict[int, int], work: Callable[[], int | None]) -> _Child:
-        """Fork the untrusted process, whose descriptors are `fds` and nothing else."""
+    def _part(self, say: int) -> Any:
+        """In a child: its part of the job."""
+        part = self._jobs.receive()
+        os.write(say, READ)
+        return part
+
+    def _child(
+        self, job: dict[str, Any], fds: dict[int, int], work: Callable[[Any], int | None], part: Any = None
+    ) -> Child:
+        """Fork the untrusted process, whose descriptors are `fds` and nothing else; without a `part` it reads one."""
         said, say = os.pipe()
         pid, folder = self._room.fork()
         if pid:
             os.close(say)
-            return _Child(pid, folder, said)
+            return Child(pid, folder, said)
         status = 9
         try:
+            part = self._part(say) if part is None else part
             _settle({**fds, _SEALED: say})
             try:
                 self._room.seal(folder, job["limits"], job["tmp_bytes"], bool(job.get("processes")))
@@ -181,7 +167,7 @@ class Zygote:
                 os._exit(status)
             os.write(_SEALED, b"\0")
             os.close(_SEALED)
-            status = work() or 0
+            status = work(part) or 0
         finally:
             os._exit(status)
         raise AssertionError
@@ -191,28 +177,31 @@ class Zygote:
         report, write = os.pipe()
         until_s = time.monotonic() + job["wall_s"]
         null = os.open("/dev/null", os.O_RDWR)
-        candidate = self._child(
-            job,
-            {0: null, 1: null, 2: null, 3: theirs.fileno()},
-            lambda: solution.serve(job["source"], 3, _most_answer(job)),
-        )
-        trusted = self._trusted(job, {0: null, 1: null, 2: null, 3: ours.fileno(), 4: write}, until_s)
+        fds, most = {0: null, 1: null, 2: null}, _most_answer(job)
+        candidate = self._child(job, {**fds, 3: theirs.fileno()}, lambda source: solution.serve(source, 3, most))
+        trusted = self._trusted(job, {**fds, 3: ours.fileno(), 4: write}, until_s, candidate)
         ours.close()
         theirs.close()
         os.close(write)
         os.close(null)
-        watch = _Watch(candidate, job, until_s + 1.0)
+        trusted.wait_until_read()
+        watch = Watch(candidate, job, until_s + 1.0)
         data = watch.read({report: job["most_report"]})[report]
         return self._finish(job, watch, data, [candidate, trusted])
 
-    def _trusted(self, job: dict[str, Any], fds: dict[int, int], until_s: float) -> _Child:
-        """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing."""
+    def _trusted(self, job: dict[str, Any], fds: dict[int, int], until_s: float, candidate: Child) -> Child:
+        """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing.
+
+        It reads its part when the candidate has read its own.
+        """
         said, say = os.pipe()
         pid = os.fork()
         if pid:
             os.close(say)
-            return _Child(pid, None, said)
+            return Child(pid, None, said)
         try:
+            candidate.wait_until_read()
+            exam = self._part(say)
             _settle({**fds, _SEALED: say})
             try:
                 self._room.seal(None, {**job["limits"], "FSIZE": 0}, 0, False)
@@ -221,7 +210,7 @@ class Zygote:
                 os._exit(0)
             os.write(_SEALED, b"\0")
             os.close(_SEALED)
-            Channel(4, 4).send(examiner.examine(job["exam"], 3, until_s, _most_answer(job)))
+            Channel(4, 4).send(examiner.examine(exam, 3, until_s, _most_answer(job)))
         finally:
             os._exit(0)
         raise AssertionError
@@ -230,17 +219,18 @@ class Zygote:
         """Tests that share a process with the answer."""
         report, write = os.pipe()
         null = os.open("/dev/null", os.O_RDWR)
+        suite = _suites()
         word = os.urandom(16).hex()
-        source, tests = job["source"], job["suite"]["tests"]
         fds = {0: null, 1: null, 2: null, 4: write}
-        child = self._child(job, fds, lambda: suite.run(source, tests, word, 4))
+        child = self._child(job, fds, lambda part: suite.run(*part, word, 4))
+        child.wait_until_read()
         os.close(write)
         os.close(null)
-        watch = _Watch(child, job, time.monotonic() + job["wall_s"])
+        watch = Watch(child, job, time.monotonic() + job["wall_s"])
         data = watch.read({report: job["most_report"]})[report]
         return {**self._finish(job, watch, data, [child]), "word": word}
 
-    def _finish(self, job: dict[str, Any], watch: _Watch, report: bytes, children: list[_Child]) -> dict[str, Any]:
+    def _finish(self, job: dict[str, Any], watch: Watch, report: bytes, children: list[Child]) -> dict[str, Any]:
         for child in children:
             child.end()
             if child.folder is not None:
@@ -249,19 +239,35 @@ class Zygote:
         text = report[4:].decode("utf-8", "replace")
         return {"stopped": watch.stopped, "unsealed": unsealed, "report": text, **_account(children[0])}
 
-    def _program(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _program(self, job: dict[str, Any]) -> None:
+        """Let a clerk read the program and its inputs, run it, and say what came of it."""
+        pid = os.fork()
+        if not pid:
+            status = 1
+            try:
+                confine.die_with_parent()
+                self._jobs.send(self._runs(job, *self._jobs.receive()))
+                status = 0
+            finally:
+                os._exit(status)
+        if os.waitpid(pid, 0)[1]:
+            raise Gone
+
+    def _runs(self, job: dict[str, Any], source: dict[str, Any], inputs: list[str]) -> dict[str, Any]:
         """Run the program once for each input, until one of them does not end as it should."""
-        runs = []
-        for text in job["inputs"]:
+        runs: list[dict[str, Any]] = []
+        rest = _MOST_OUTPUTS
+        for text in inputs:
             given = _as_file(text.encode("utf-8", "surrogateescape"))
             out, out_write = os.pipe()
             err, err_write = os.pipe()
             fds = {0: given, 1: out_write, 2: err_write}
-            child = self._child(job, fds, lambda: solution.run_program(job["source"]))
+            child = self._child(job, fds, solution.run_program, source)
             for fd in (given, out_write, err_write):
                 os.close(fd)
-            watch = _Watch(child, job, time.monotonic() + job["wall_s"])
-            found = watch.read({out: job["most_output"], err: -_MOST_COMPLAINT})
+            watch = Watch(child, job, time.monotonic() + job["wall_s"])
+            found = watch.read({out: max(1, min(job["most_output"], rest)), err: -MOST_COMPLAINT})
+            rest -= len(found[out])
             child.end()
             self._room.clean(child.folder or _TMP)
             runs.append(
@@ -278,45 +284,13 @@ class Zygote:
         return {"runs": runs}
 
 
-class _Watch:
-    """Reads what a job writes until it is all there, and stops it at its limits."""
-
-    def __init__(self, child: _Child, job: dict[str, Any], until_s: float) -> None:
-        self._child = child
-        self._cpu_s = job["cpu_s"]
-        self._until_s = until_s
-        self.stopped: str | None = None
-        """Why it was stopped: `timeout` or `output limit`."""
-
-    def read(self, most: dict[int, int]) -> dict[int, bytes]:
-        """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
-        found = dict.fromkeys(most, b"")
-        parts: dict[int, list[bytes]] = {fd: [] for fd in most}
-        sizes = dict.fromkeys(most, 0)
-        poll = select.poll()
-        for fd in most:
-            poll.register(fd, select.POLLIN)
-        open_fds = set(most)
-        while open_fds and self.stopped is None:
-            rest_s = self._until_s - time.monotonic()
-            if rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s:
-                self.stopped = "timeout"
-                break
-            for fd, _ in poll.poll(min(rest_s, _LOOK_S) * 1000):
-                part = os.read(fd, _OUTPUT_CHUNK)
-                if not part:
-                    poll.unregister(fd)
-                    open_fds.discard(fd)
-                    continue
-                sizes[fd] += len(part)
-                if sizes[fd] <= abs(most[fd]):
-                    parts[fd].append(part)
-                elif most[fd] > 0:
-                    self.stopped = "output limit"
-        for fd in most:
-            os.close(fd)
-            found[fd] = b"".join(parts[fd])
-        return found
+def _suites() -> Any:
+    """What runs suites, with unittest: a third of the memory, which each child of a zygote that has it pays for."""
+    known = "suite" in sys.modules
+    suite = importlib.import_module("suite")
+    if not known:
+        gc.freeze()
+    return suite
 
 
 def _most_answer(job: dict[str, Any]) -> int:
@@ -324,7 +298,7 @@ def _most_answer(job: dict[str, Any]) -> int:
     return int(job["limits"]["AS"]) // 8
 
 
-def _account(child: _Child) -> dict[str, Any]:
+def _account(child: Child) -> dict[str, Any]:
     status = child.status or 0
     code, number = (None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), None)
     return {"exit": code, "signal": number, "cpu_s": round(child.cpu_s, 4)}
@@ -386,11 +360,9 @@ def main(wanted: dict[str, Any], jobs: Channel) -> None:
         return
     _prepare()
     jobs.send({"ready": room.layers, "python": sys.version.split()[0], "missing": missing})
-    zygote = Zygote(room)
-    while True:
-        try:
-            job = jobs.receive()
-        except Gone:
-            return
-        jobs.send(zygote.run(job))
-        del job
+    zygote = Zygote(room, jobs)
+    with contextlib.suppress(Gone):
+        while True:
+            result = zygote.run(jobs.receive())
+            if result is not None:
+                jobs.send(result)

@@ -1,0 +1,105 @@
+"""The processes of a job, as the zygote sees them: watched while they write, and ended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from typing import Any
+
+from wire import Gone  # type: ignore[import-not-found]
+
+_OUTPUT_CHUNK = 1 << 16
+_LOOK_S = 0.25
+_LAST_WORDS_S = 1.0
+TIMEOUT, OUTPUT_LIMIT = "timeout", "output limit"
+READ = b"r"
+"""Said by a child that has read its part of the job."""
+MOST_COMPLAINT = 4096
+
+
+class Child:
+    """A process of a job."""
+
+    def __init__(self, pid: int, folder: str | None, said: int) -> None:
+        self.pid = pid
+        self.folder = folder
+        self._said = said
+        self.unsealed: str | None = None
+        """Why nothing was run: it could not be sealed off. Known once it has ended."""
+        self.status: int | None = None
+        self.cpu_s = 0.0
+        self._clock = (~pid << 3) | 2
+        """CPU time of another process, as clock_getcpuclockid(3) names it."""
+
+    def cpu_now_s(self) -> float:
+        try:
+            return time.clock_gettime(self._clock)
+        except OSError:
+            return 0.0
+
+    def wait_until_read(self) -> None:
+        """Wait until it has read its part of the job; raises `Gone` if it never will."""
+        if os.read(self._said, 1) != READ:
+            raise Gone
+
+    def end(self) -> None:
+        """Kill it, and wait until it is gone; whatever it started dies with its PID namespace or cannot exist."""
+        if self.status is None:
+            for kill in (os.killpg, os.kill):
+                try:
+                    kill(self.pid, signal.SIGKILL)
+                except OSError:
+                    pass
+            _, self.status, usage = os.wait4(self.pid, 0)
+            self.cpu_s = usage.ru_utime + usage.ru_stime
+            first = os.read(self._said, MOST_COMPLAINT)
+            os.close(self._said)
+            if first != b"\0":
+                self.unsealed = first.decode("utf-8", "replace") or "killed before it was sealed off"
+
+
+class Watch:
+    """Reads what a job writes until it is all there, and stops it at its limits."""
+
+    def __init__(self, child: Child, job: dict[str, Any], until_s: float) -> None:
+        self._child = child
+        self._cpu_s = job["cpu_s"]
+        self._until_s = until_s
+        self.stopped: str | None = None
+        """Why it was stopped: `TIMEOUT` or `OUTPUT_LIMIT`."""
+
+    def read(self, most: dict[int, int]) -> dict[int, bytes]:
+        """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
+        found = dict.fromkeys(most, b"")
+        parts: dict[int, list[bytes]] = {fd: [] for fd in most}
+        sizes = dict.fromkeys(most, 0)
+        poll = select.poll()
+        for fd in most:
+            poll.register(fd, select.POLLIN)
+        open_fds = set(most)
+        until_s = self._until_s
+        while open_fds and self.stopped != OUTPUT_LIMIT:
+            rest_s = until_s - time.monotonic()
+            if self.stopped is None and (rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s):
+                self.stopped = TIMEOUT
+                self._child.end()  # whoever examined it may still say how far it came
+                until_s = time.monotonic() + _LAST_WORDS_S
+            elif rest_s <= 0:
+                break
+            for fd, _ in poll.poll(max(0.0, min(rest_s, _LOOK_S)) * 1000):
+                part = os.read(fd, _OUTPUT_CHUNK)
+                if not part:
+                    poll.unregister(fd)
+                    open_fds.discard(fd)
+                    continue
+                sizes[fd] += len(part)
+                if sizes[fd] <= abs(most[fd]):
+                    parts[fd].append(part)
+                elif most[fd] > 0:
+                    self.stopped = OUTPUT_LIMIT
+        for fd in most:
+            os.close(fd)
+            found[fd] = b"".join(parts[fd])
+        return found
