@@ -66,5 +66,3 @@ def passes(sandbox: Sandbox, code: str, tests: str, given: str, name: str) -> bo
         return sandbox.examine(job).kind is None
     except Failed:
         return False
-
-
