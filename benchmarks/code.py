@@ -2,10 +2,11 @@
 
 All 164 solutions, ten times each, with two workers; new interpreters once each. One round is one turn of each, and what
 is printed are medians of the rounds of one run. CPU counts all processes, those of evalkit's own side too
-(`harness_cpu_ms`). The fork server is a bound: one process forks for each answer and believes its exit status. evalplus
-is run by its own evaluation function on the same tests, without their further inputs; its start and the expected results
-that it computes first are left out, as the start of the sandbox is (`start_s`). It needs packages that evalkit does
-not: `python -m venv DIR; DIR/bin/pip install evalplus==0.3.1` and `--evalplus DIR/bin/python`; without it, it is left out.
+(`harness_cpu_ms`). The fork server is a bound: one process forks for each answer and believes its exit status.
+evalplus is run by its own evaluation function on the same tests, without their further inputs; its start and the
+expected results that it computes first are left out, as the start of the sandbox is (`start_s`). It needs packages
+that evalkit does not: `python -m venv DIR; DIR/bin/pip install evalplus==0.3.1` and `--evalplus DIR/bin/python`;
+without it, it is left out.
 
 `--leaks N` runs N small answers of every kind instead, and counts what they leave.
 """

@@ -50,7 +50,7 @@ def census(sandbox: Sandbox | None) -> dict[str, Any]:
     found: dict[str, Any] = {"processes": len(processes), "open_files": 0, "mounts": 0}
     for pid in processes:
         with contextlib.suppress(OSError):
-            found["open_files"] += len(os.listdir(f"/proc/{pid}/fd"))
+            found["open_files"] += len(list(Path(f"/proc/{pid}/fd").iterdir()))
             found["mounts"] += len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines())
     scratch = list(Path(tempfile.gettempdir()).glob("evalkit-sandbox-*"))
     found["temporary_folders"] = len(scratch) + sum(len(list(one.iterdir())) for one in scratch)

@@ -25,7 +25,7 @@ TESTS = (
     "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(0) == 0\n"
     "    assert candidate(-3) == -6\ncheck(double)"
 )
-QUICK = {"cpu_s": 1, "wall_s": 2}
+QUICK = {"cpu_s": 1, "wall_s": 2, "memory_mb": 512}
 
 
 def rows(name: str) -> list[dict[str, Any]]:
@@ -170,7 +170,7 @@ RIGHT = "import os\ndef task_func(n):\n    return os.getcwd() if n == 'cwd' else
         (RIGHT.replace("2 * n", "3 * n"), "wrong answer", "F"),
         (RIGHT.replace("os.getcwd()", "1 / 0"), "exception", ".F"),
         ("import sys\nsys.exit(0)", "exit", "F"),
-        ("import os\nos._exit(0)", "exit", ""),
+        ("import os\nos._exit(0)", "exit", "F"),
         ("def task_func(:", "compile", "F"),
         ("import unittest\nunittest.TestCase.assertEqual = lambda *a: None\ndef task_func(n): pass", "tampered", "F"),
         (
@@ -183,7 +183,7 @@ RIGHT = "import os\ndef task_func(n):\n    return os.getcwd() if n == 'cwd' else
             "import os, json\ndef task_func(n):\n    d = json.dumps({'kind': None, 'held': 2, 'word': ''}).encode()\n"
             "    os.write(4, len(d).to_bytes(4, 'big') + d)\n    os._exit(0)",
             "tampered",
-            "",
+            "F",
         ),
     ],
 )

@@ -217,17 +217,18 @@ def _reported(result: Mapping[str, Any]) -> Outcome:
         raise Failed(str(result["reason"]))
     if result["unsealed"]:
         raise Failed(f"a program could not be sealed off: {result['unsealed']}")
-    if result["stopped"] is not None:
-        return Outcome(kind=Kind(result["stopped"]), reason=_STOPPED[result["stopped"]], cpu_s=result["cpu_s"])
     try:
         report = json.loads(result["report"])
         kind, held = report["kind"], min(int(report["held"]), 100_000)
         if report.get("word") != result.get("word"):
-            return Outcome(kind=Kind.TAMPERED, reason="a result that nobody gave", cpu_s=result["cpu_s"])
+            return Outcome(kind=Kind.TAMPERED, reason="a result that nobody gave", tests="F", cpu_s=result["cpu_s"])
     except (ValueError, KeyError, TypeError, RecursionError):
         ended = _ended(result)
         kind = ended.kind or Kind.EXIT
-        return Outcome(kind=kind, reason=ended.reason or "ended without a result", cpu_s=ended.cpu_s)
+        return Outcome(kind=kind, reason=ended.reason or "ended without a result", tests="F", cpu_s=ended.cpu_s)
+    if result["stopped"] is not None:
+        kind, reason = Kind(result["stopped"]), _STOPPED[result["stopped"]]
+        return Outcome(kind=kind, reason=reason, tests="." * held + "F", cpu_s=result["cpu_s"])
     reason = None if report.get("reason") is None else _clean(str(report["reason"]))
     if kind == "task":
         raise Failed(reason or "the item's tests failed")

@@ -12,6 +12,8 @@ from wire import Gone  # type: ignore[import-not-found]
 
 _OUTPUT_CHUNK = 1 << 16
 _LOOK_S = 0.25
+_LAST_WORDS_S = 1.0
+TIMEOUT, OUTPUT_LIMIT = "timeout", "output limit"
 READ = b"r"
 """Said by a child that has read its part of the job."""
 MOST_COMPLAINT = 4096
@@ -66,22 +68,27 @@ class Watch:
         self._cpu_s = job["cpu_s"]
         self._until_s = until_s
         self.stopped: str | None = None
-        """Why it was stopped: `timeout` or `output limit`."""
+        """Why it was stopped: `TIMEOUT` or `OUTPUT_LIMIT`."""
 
     def wait(self, fd: int) -> None:
         """Wait until nobody can write to a pipe any more; what is in it stays there."""
         poll = select.poll()
         poll.register(fd, 0)
-        while self.stopped is None and not poll.poll(self._rest_s() * 1000):
+        while (rest_s := self._rest_s()) is not None and not poll.poll(rest_s * 1000):
             pass
 
-    def _rest_s(self) -> float:
-        """How long to wait before it is looked at again; it is stopped when there is no more time."""
-        rest_s = self._until_s - time.monotonic()
-        if rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s:
-            self.stopped = "timeout"
-            return 0.0
-        return min(rest_s, _LOOK_S)
+    def _rest_s(self) -> float | None:
+        """How long to wait before it is looked at again, None if no more.
+
+        At the end of its time the child is killed; whoever examined it may still say how far it came.
+        """
+        now_s = time.monotonic()
+        if self.stopped is None and (now_s >= self._until_s or self._child.cpu_now_s() > self._cpu_s):
+            self.stopped = TIMEOUT
+            self._child.end()
+            self._until_s = now_s + _LAST_WORDS_S
+        rest_s = self._until_s - now_s
+        return None if rest_s <= 0 else min(rest_s, _LOOK_S)
 
     def read(self, most: dict[int, int]) -> dict[int, bytes]:
         """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
@@ -92,8 +99,8 @@ class Watch:
         for fd in most:
             poll.register(fd, select.POLLIN)
         open_fds = set(most)
-        while open_fds and self.stopped is None:
-            for fd, _ in poll.poll(self._rest_s() * 1000):
+        while open_fds and self.stopped != OUTPUT_LIMIT and (rest_s := self._rest_s()) is not None:
+            for fd, _ in poll.poll(rest_s * 1000):
                 part = os.read(fd, _OUTPUT_CHUNK)
                 if not part:
                     poll.unregister(fd)
@@ -103,7 +110,7 @@ class Watch:
                 if sizes[fd] <= abs(most[fd]):
                     parts[fd].append(part)
                 elif most[fd] > 0:
-                    self.stopped = "output limit"
+                    self.stopped = OUTPUT_LIMIT
         for fd in most:
             os.close(fd)
             found[fd] = b"".join(parts[fd])
