@@ -80,8 +80,10 @@ class Sandbox:
         """Kill the workers, for good."""
         with self._changed:
             self._closed = True
-            for worker in (*self._idle, *self._busy):
+            for worker in self._idle:
                 worker.kill()
+            for worker in self._busy:  # whoever waits for its answer learns that it ended, and cleans up
+                worker.end()
             self._idle.clear()
             self._changed.notify_all()
 
@@ -138,7 +140,7 @@ class Sandbox:
         with self._changed:
             self._busy.add(worker)
             if self._closed:
-                worker.kill()
+                worker.end()
         return worker
 
     def _give_back(self, worker: Worker, dead: bool) -> None:

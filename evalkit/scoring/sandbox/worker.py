@@ -18,6 +18,7 @@ from evalkit.scoring.sandbox.backends import Launch, first_message
 from evalkit.scoring.sandbox.inside import leftovers
 
 _START_S = 60.0
+_DYING_S = 2.0
 _MOST_BYTES = 256 * 2**20
 
 
@@ -81,21 +82,27 @@ class Worker:
             result["report"] = self._take(int(result["report_bytes"]), until_s)[4:].decode("utf-8", "replace")
         return result
 
+    def end(self) -> None:
+        """End it and all that runs in it, while another thread may be waiting for its answer."""
+        if self._process.returncode is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
     def kill(self) -> None:
-        """End it and all that runs in it; safe to call twice."""
+        """End it, and give back all that it has; safe to call twice, but not while another thread waits for it."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
-        with contextlib.suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self.end()
         self._process.wait()
         self._clean()
 
     def _clean(self) -> None:
         self._complaints.close()
-        if self._scratch is not None:
-            leftovers.remove(str(self._scratch))
+        until_s = time.monotonic() + _DYING_S
+        while self._scratch is not None and self._scratch.exists() and time.monotonic() < until_s:
+            leftovers.remove(str(self._scratch))  # again, if a program that was just killed still wrote
 
     def _said(self) -> str:
         """The last line on its standard error."""
