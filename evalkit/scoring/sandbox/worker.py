@@ -14,10 +14,12 @@ import time
 from typing import Any
 
 from evalkit.errors import SandboxUnavailable
+from evalkit.scoring.sandbox import cgroups
 from evalkit.scoring.sandbox.backends import Launch, first_message
 from evalkit.scoring.sandbox.inside import leftovers
 
 _START_S = 60.0
+_MOST_PROCESSES = 512
 _MOST_BYTES = 256 * 2**20
 
 
@@ -31,6 +33,7 @@ class Worker:
     def __init__(self, launch: Launch) -> None:
         """Raises `SandboxUnavailable` with the reason."""
         self._scratch = launch.scratch
+        self._group: cgroups.Group | None = None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         try:
             self._process = subprocess.Popen(
@@ -47,6 +50,8 @@ class Worker:
             self._clean()
             raise SandboxUnavailable(f"{launch.command[0]} cannot be started: {fault.strerror}") from None
         self.n_jobs = 0
+        if launch.together_bytes is not None and (group := cgroups.make(launch.together_bytes, _MOST_PROCESSES)):
+            self._group = group if group.add(self._process.pid) else None
         try:
             self._send(first_message(launch))
             hello = self._receive(time.monotonic() + _START_S)
@@ -60,7 +65,7 @@ class Worker:
         if "failed" in hello:
             self.kill()
             raise SandboxUnavailable(str(hello["failed"]))
-        self.layers: tuple[str, ...] = tuple(hello["ready"])
+        self.layers: tuple[str, ...] = ("cgroup",) * (self._group is not None) + tuple(hello["ready"])
         self.python: str = hello["python"]
         self.missing: tuple[str, ...] = tuple(hello["missing"])
         """Libraries that could not be imported, each with the reason."""
@@ -94,6 +99,8 @@ class Worker:
 
     def _clean(self) -> None:
         self._complaints.close()
+        if self._group is not None:
+            self._group.close()
         if self._scratch is not None:
             leftovers.remove(str(self._scratch))
 
