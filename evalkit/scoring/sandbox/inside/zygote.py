@@ -342,6 +342,9 @@ def _settle(fds: dict[int, int]) -> None:
         os.close(n)
     os.closerange(top, confine.KEPT)
     gc.enable()
+    random = sys.modules.get("random")
+    if random is not None:
+        random.seed(0)  # the same text gets the same grade; each fork seeds it anew, so that this cannot be done before
 
 
 def _prepare() -> None:
@@ -351,9 +354,6 @@ def _prepare() -> None:
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    random = sys.modules.get("random")
-    if random is not None:
-        random.seed(0)  # the same text gets the same grade
     gc.collect()
     gc.freeze()
     gc.disable()
