@@ -105,11 +105,12 @@ class Worker:
             leftovers.remove(str(self._scratch))
 
     def _said(self) -> str:
-        """The last line on its standard error."""
+        """The last line on its standard error that is no advice."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1.0)
         self._complaints.seek(0)
         lines = self._complaints.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        lines = [line for line in lines if line and not line.startswith(("Run '", "See '"))]
         return lines[-1][:300] if lines else ""
 
     def _send(self, message: Any) -> None:
