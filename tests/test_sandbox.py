@@ -1,4 +1,4 @@
-"""The sandbox as a machine: it starts where it can, says why where it cannot, survives what happens to it, leaves nothing."""
+"""The sandbox as a machine: it starts where it can, says why where it cannot, survives much, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_300_executions_leave_nothing(backend: str, scratch: Path) -> None:
     """No process, file, mount or descriptor: neither while it runs, nor when it is closed."""
 
     def descriptors() -> int:
-        return len(os.listdir("/proc/self/fd"))
+        return len(list(Path("/proc/self/fd").iterdir()))
 
     mounts = Path("/proc/mounts").read_text()
     n_before = descriptors()
@@ -204,7 +204,7 @@ def test_close_ends_what_runs() -> None:
         program(sandbox, "print(1)")
 
 
-# Where it cannot start ------------------------------------------------------------------------------------------------
+# Where it cannot start ------------------------
 
 
 @pytest.mark.parametrize("named", ["/nonexistent", "/bin/true", "/etc"])
@@ -255,7 +255,7 @@ def test_the_landlock_tier_needs_landlock(scratch: Path) -> None:
     assert list(scratch.iterdir()) == []
 
 
-# Containers: a stand-in for docker checks what it is asked for, and runs the interpreter here --------------------------
+# Containers: a stand-in for docker checks what it is asked for, and runs the interpreter here ------------------------
 
 STAND_IN = """#!{python}
 import os, sys
@@ -300,7 +300,7 @@ def test_a_container_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Mon
         Sandbox(SandboxChoice(backend="docker"))
 
 
-# Whatever an answer does, it gets a verdict ----------------------------------------------------------------------------
+# Whatever an answer does, it gets a verdict ------------------------
 
 
 @pytest.fixture(scope="module")
@@ -355,10 +355,10 @@ def test_what_is_left_behind_is_removed_and_nothing_else(tmp_path: Path) -> None
     (left / "locked" / "link").symlink_to(outside)
     (left / "locked" / "below").chmod(0)
     (left / "locked").chmod(0)
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(left)
     for _ in range(1500):
-        os.mkdir("d" * 50)
+        Path("d" * 50).mkdir()
         os.chdir("d" * 50)
     os.chdir(here)
     remove(str(left))

@@ -131,7 +131,7 @@ def test_without_its_limit_it_goes_on(probe: probes.Probe) -> None:
 
 JUDGED = [p for p in ALL if {"judge", "control"} & set(p.held_by) and not (p.shown or p.beyond or p.libraries)]
 
-# What graders usually do: the answer and its tests in one process, which reports on a descriptor, or by its exit status.
+# What graders usually do: answer and tests in one process, which reports on a descriptor, or by its exit status.
 NAIVE = """
 import json, os, struct, sys
 def judge():

@@ -62,4 +62,4 @@ def _ways() -> Iterator[tuple[Probe, frozenset[str], str]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(shown() if sys.argv[1] == "shown" else held(sys.argv[2])))
+    sys.stdout.write(json.dumps(shown() if sys.argv[1] == "shown" else held(sys.argv[2])))

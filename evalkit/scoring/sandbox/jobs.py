@@ -227,8 +227,8 @@ def _reported(result: Mapping[str, Any]) -> Outcome:
         kind = ended.kind or Kind.EXIT
         return Outcome(kind=kind, reason=ended.reason or "ended without a result", tests="F", cpu_s=ended.cpu_s)
     if result["stopped"] is not None:
-        kind, reason = Kind(result["stopped"]), _STOPPED[result["stopped"]]
-        return Outcome(kind=kind, reason=reason, tests="." * held + "F", cpu_s=result["cpu_s"])
+        why = _STOPPED[result["stopped"]]
+        return Outcome(kind=Kind(result["stopped"]), reason=why, tests="." * held + "F", cpu_s=result["cpu_s"])
     reason = None if report.get("reason") is None else _clean(str(report["reason"]))
     if kind == "task":
         raise Failed(reason or "the item's tests failed")

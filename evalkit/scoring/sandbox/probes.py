@@ -6,6 +6,7 @@ aimed at (a listener, a file, a process: `World`), not off what it says; only a 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from typing import Any
 from evalkit import resources, yamlfile
 from evalkit.scoring.sandbox.jobs import Examination, Failed, Limits, Outcome, Programs, Source, Suite
 from evalkit.scoring.sandbox.pool import Sandbox
-from evalkit.scoring.sandbox.world import KEY, World
+from evalkit.scoring.sandbox.world import KEY, Peak, World
 
 _LIMITS = Limits(cpu_s=3, wall_s=6)
 _ALL_MODES = ("program", "examination")
@@ -86,7 +87,8 @@ def _probe(row: dict[str, Any], file: str) -> Probe:
         mode = row.pop("mode", "examination")
         row = {"effect": "passes", "modes": [mode], "held_by": ["judge" if mode == "examination" else "control"], **row}
     lists = ("held_by", "modes", "tiers", "libraries", "cases")
-    return Probe(**{name: tuple(value) if name in lists else value for name, value in row.items()})
+    fields: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in row.items()}
+    return Probe(**fields)
 
 
 def run(sandbox: Sandbox) -> list[ProbeResult]:
@@ -112,10 +114,11 @@ def tried(sandbox: Sandbox, probe: Probe, world: World, *, lifted: bool = False)
 
 def attempt(sandbox: Sandbox, probe: Probe, mode: str, world: World, *, lifted: bool = False) -> str:
     """What a probe got by running in this mode; empty if it got nothing."""
-    limits = replace(_LIMITS, **{**probe.limits, **(probe.lifted if lifted else {})})
+    changes: dict[str, Any] = {**probe.limits, **(probe.lifted if lifted else {})}
+    limits = replace(_LIMITS, **changes)
     effect, _, measure = probe.effect.partition(" ")
     pids = sandbox.pids()
-    with world.watched() if measure else _nobody() as peak:
+    with world.watched() if measure else contextlib.nullcontext(Peak()) as peak:
         try:
             if probe.first:
                 _job(sandbox, replace(probe, code=probe.first, first=""), mode, world, limits, with_token=True)
@@ -159,18 +162,10 @@ def _left(world: World) -> list[int]:
     return left
 
 
-class _nobody:  # noqa: N801  # a stand-in for `World.watched`
-    def __enter__(self) -> Any:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-
 def _job(
     sandbox: Sandbox, probe: Probe, mode: str, world: World, limits: Limits, *, with_token: bool = False
 ) -> tuple[str, Outcome | None]:
-    """What it said, and the verdict upon it. In an examination, a test asks whether the secret or the claim was said."""
+    """What it said, and the verdict upon it; in an examination a test asks whether secret or claim was said."""
     preamble = world.preamble(mode, with_token=with_token)
     if mode == "program":
         source = Source(variants=(probe.code,), preamble=preamble, name="__main__")
@@ -181,9 +176,8 @@ def _job(
         return "", sandbox.suite(Suite(source=source, tests=probe.tests or default_tests(mode), limits=limits))
     wanted = {"reads": world.token, "claims": world.claim}.get(probe.effect)
     tests = f"assert {wanted!r} in said()" if wanted else probe.tests or default_tests(mode)
-    outcome = sandbox.examine(
-        Examination(source=source, tests=tests, limits=limits, cases=probe.cases, entry_point="f")
-    )
+    job = Examination(source=source, tests=tests, limits=limits, cases=probe.cases, entry_point="f")
+    outcome = sandbox.examine(job)
     return (wanted or "") if outcome.kind is None else "", outcome
 
 

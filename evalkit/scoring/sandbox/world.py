@@ -1,4 +1,4 @@
-"""What probes aim at, all of it made for them: a secret, files, listeners on loopback, a process. Nothing else is touched."""
+"""What probes aim at, all of it made for them: a secret, files, listeners on loopback, a process; nothing else."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ for number in range(1, signal.NSIG):
         signal.signal(number, lambda n, frame: os.write(1, b"signal %d\\n" % n))
     except (OSError, ValueError):
         pass
-ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1), 0, 0, 0)  # where only parents may look in, all may look into this
+ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1), 0, 0, 0)  # all may debug it, where only parents may
 os.write(1, b"%d\\n" % ctypes.addressof(secret))
 while True:
     signal.pause()
 """
 
 _CALLS = {
-    "x86_64": "ptrace 101 kill 62 tgkill 234 rt_sigqueueinfo 129 mincore 27 mount 165 pivot_root 155 unshare 272 clone 56 "
-    "process_vm_readv 310 name_to_handle_at 303 open_by_handle_at 304 add_key 248 bpf 321 userfaultfd 323 memfd_create 319 "
-    "perf_event_open 298",
-    "aarch64": "ptrace 117 kill 129 tgkill 131 rt_sigqueueinfo 138 mincore 232 mount 40 pivot_root 41 unshare 97 clone 220 "
-    "process_vm_readv 270 name_to_handle_at 264 open_by_handle_at 265 add_key 217 bpf 280 userfaultfd 282 memfd_create 279 "
-    "perf_event_open 241",
+    "x86_64": """ptrace 101 kill 62 tgkill 234 rt_sigqueueinfo 129 mincore 27 mount 165 pivot_root 155 unshare 272
+    clone 56 process_vm_readv 310 name_to_handle_at 303 open_by_handle_at 304 add_key 248 bpf 321 userfaultfd 323
+    memfd_create 319 perf_event_open 298""",
+    "aarch64": """ptrace 117 kill 129 tgkill 131 rt_sigqueueinfo 138 mincore 232 mount 40 pivot_root 41 unshare 97
+    clone 220 process_vm_readv 270 name_to_handle_at 264 open_by_handle_at 265 add_key 217 bpf 280 userfaultfd 282
+    memfd_create 279 perf_event_open 241""",
 }
 _SAME = "io_uring_setup 425 clone3 435 pidfd_open 434 pidfd_send_signal 424"
 
@@ -171,7 +171,7 @@ class World:
             env={KEY: self.token},
             start_new_session=True,
             bufsize=0,
-            preexec_fn=lambda: (os.nice(_NICE), resource.setrlimit(resource.RLIMIT_CORE, _core())),
+            preexec_fn=_prepare,
         )
         assert self._victim.stdout is not None
         self._address = int(self._victim.stdout.readline() or b"0")
@@ -283,6 +283,11 @@ class World:
                     }
                     peak.threads = max(peak.threads, int(state["Threads"]))
                     peak.memory_mb = max(peak.memory_mb, int(state.get("VmPeak", 0)) // 1024)
+
+
+def _prepare() -> None:
+    os.nice(_NICE)
+    resource.setrlimit(resource.RLIMIT_CORE, _core())
 
 
 def _own_nice() -> int:

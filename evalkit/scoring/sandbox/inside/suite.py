@@ -49,13 +49,14 @@ def _examined(source: dict[str, Any], code: types.CodeType) -> dict[str, Any]:
     try:
         exec(code, names)
     except BaseException as fault:
-        return _failed("task", "the item's tests cannot be used: " + described(fault), 0)
+        # Not "task": the answer, which was run before, may have made them so.
+        return _failed(_kind(fault), "the tests cannot be used beside this answer: " + described(fault), 0)
     cases = [case for case in names.values() if is_case(case)]
     loader = loader_class()
     tests = suite_class(loader.loadTestsFromTestCase(case) for case in cases)
     n_tests = tests.countTestCases()
     if not n_tests:
-        return _failed("task", "the item has no tests", 0)
+        return _failed("tampered", "beside this answer there are no tests", 0)
     result = result_class()
     tests.run(result)
     control = result_class()

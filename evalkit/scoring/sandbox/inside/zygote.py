@@ -103,9 +103,8 @@ class _Room:
         """In the child: nothing but `folder` may be written from here on, nobody be spoken to."""
         confine.die_with_parent()
         os.umask(0o077)
-        if self._pids is not None:
-            if folder is not None:
-                confine.fresh_tmp(folder, tmp_bytes)
+        if self._pids is not None and folder is not None:
+            confine.fresh_tmp(folder, tmp_bytes)
         if folder is not None:
             os.chdir(folder)
             if folder != _TMP:
@@ -348,6 +347,9 @@ def _settle(fds: dict[int, int]) -> None:
         os.close(n)
     os.closerange(top, confine.KEPT)
     gc.enable()
+    random = sys.modules.get("random")
+    if random is not None:
+        random.seed(0)  # the same text gets the same grade; each fork seeds it anew, so that this cannot be done before
 
 
 def _prepare() -> None:
@@ -357,9 +359,6 @@ def _prepare() -> None:
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    random = sys.modules.get("random")
-    if random is not None:
-        random.seed(0)  # the same text gets the same grade
     gc.collect()
     gc.freeze()
     gc.disable()
