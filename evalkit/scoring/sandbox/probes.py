@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -127,7 +127,7 @@ def attempt(sandbox: Sandbox, probe: Probe, mode: str, world: World, *, lifted: 
             return f"no verdict was possible: {fault}"
         finally:
             left = _left(world)
-    got = {
+    got: dict[str, Callable[[], str]] = {
         "reads": lambda: "the secret" if world.token in said else "",
         "claims": lambda: "what it tried, as it says" if world.claim in said else "",
         "arrives": world.arrived,
