@@ -19,7 +19,10 @@ from evalkit.scoring.sandbox import Examination, Kind, Limits, Outcome, Sandbox,
 from evalkit.types import SandboxChoice
 
 _SHORT = Limits(cpu_s=0.2, wall_s=1.0)
-_WRITES = "import os\ndef f(x):\n    os.makedirs('a/b', exist_ok=True)\n    open('a/c', 'w').write('x' * 9999)\n    return x + 1"
+_WRITES = (
+    "import os\ndef f(x):\n    os.makedirs('a/b', exist_ok=True)\n"
+    "    open('a/c', 'w').write('x' * 9999)\n    return x + 1"
+)
 _THREAD = "import threading\nlock = threading.Lock()\nlock.acquire()\nthreading.Thread(target=lock.acquire).start()\n"
 MIXED: tuple[tuple[str, int, str, Kind | None], ...] = (
     ("passing", 40, "def f(x):\n    return x + 1", None),
