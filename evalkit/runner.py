@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from evalkit.scoring.errata import correcting
 from evalkit.store import ResponseCache, RunStore
 from evalkit.types import Event, EventKind, Generation, ModelSpec, Request, Rounds, SandboxChoice, Score, TaskSpec
 
-_GRADERS = 4
+_GRADERS = max(4, os.cpu_count() or 1)
 _GRADING_QUEUE = 1024
 _TICK_S = 0.5
 _LAST_GRADES_S = 1.0

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Cli
 
 from evalkit.tasks import catalog
 from evalkit.tasks.items import ItemLoader, ItemsDigest
@@ -115,3 +117,18 @@ def test_quickcode_shows_two_solved_examples_and_then_the_problem(tasks: dict[st
             asks, solves = (text.split("```python\n")[1].split("\n```")[0] for _, text in turns)
             assert solves.startswith(asks) and len(solves) > len(asks)
             ast.parse(solves)
+
+
+def test_the_ten_line_task_of_the_documentation_grades(cli: Cli) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "code-tasks.md").read_text(encoding="utf-8")
+    task, rows = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL)[0] for kind in ("yaml", "json"))
+    assert len(task.splitlines()) == 10
+    Path("my_functions.yaml").write_text(task)
+    Path("my_functions.jsonl").write_text(rows)
+    answers = {"right": "    return n / 2\n", "wrong": "    return n // 2\n"}
+    lines = [json.dumps({"id": name, "task_id": "1", "completion": code}) for name, code in answers.items()]
+    Path("solutions.jsonl").write_text("\n".join(lines))
+    done = cli("grade", "--task", "my_functions", "--tasks-dir", ".", "--input", "solutions.jsonl")
+    assert done.code == 0, done.err
+    graded = {row["id"]: row for row in map(json.loads, done.out.splitlines())}
+    assert {name: row["value"] for name, row in graded.items()} == {"right": 1, "wrong": 0}, graded

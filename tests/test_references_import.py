@@ -237,7 +237,7 @@ def test_data_that_are_not_the_pinned_items_are_refused(cli: Cli, tmp_path: Path
 
 def test_a_benchmark_without_a_task_takes_a_table(cli: Cli, tmp_path: Path) -> None:
     file = table(tmp_path / "t.jsonl", [("sample_0", 1, 1), ("sample_1", 1, 0)])
-    there = ["--task", "cruxeval_output", "--into", tmp_path / "refs", "--id", "mine"]
+    there = ["--task", "zebralogic", "--into", tmp_path / "refs", "--id", "mine"]
     assert cli("references", "import", file, *there, *WHOSE).code == 0
     assert imported(tmp_path)[1] == {"sample_0": (1, 1), "sample_1": (1, 0)}
 
@@ -270,7 +270,7 @@ def test_a_published_value_stays(cli: Cli, tmp_path: Path, sums: list[str]) -> N
 
 def test_a_record_of_another_folder_stays_there(cli: Cli, tmp_path: Path) -> None:
     file = table(tmp_path / "t.jsonl", [("sample_0", 1, 1)])
-    there = ["--task", "cruxeval_output", "--into", tmp_path / "refs", "--id", "o1-mini-zeroeval"]
+    there = ["--task", "zebralogic", "--into", tmp_path / "refs", "--id", "o1-zeroeval"]
     refused = cli("references", "import", file, *there)
     assert refused.code == 2 and "is a record of another folder" in refused.err
 

@@ -166,7 +166,12 @@ class CodeScorer:
     def _sandbox(self) -> Sandbox:
         with self._starting:
             if self._started is None:
-                self._started = Sandbox(self._choice, libraries=self._libraries, processes=self._processes)
+                self._started = Sandbox(
+                    self._choice,
+                    libraries=self._libraries,
+                    processes=self._processes,
+                    memory_bytes=self._limits.memory_bytes,
+                )
             return self._started
 
 

@@ -97,6 +97,8 @@ class Launch:
     scratch: Path | None = None
     """A folder made for it, to be removed when it has ended."""
     environment: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
+    together_bytes: int | None = None
+    """What all of its processes may take together; None: somebody else sees to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Setup:
     """Packages that are imported before the first job."""
     processes: bool = False
     """Whether answers may start other programs, which then must be there."""
+    memory_bytes: int = 2**30
+    """What a process may take."""
     without: frozenset[str] = frozenset()
     """Layers to leave out: only for tests which show that each is needed."""
 
@@ -169,6 +173,11 @@ def _python(executable: str) -> list[str]:
     return [executable, "-s", "-S", "-B", "-X", "utf8", "-c", _BOOT]
 
 
+def _together(setup: Setup) -> int | None:
+    """Two processes at their limit, the zygote, and files in memory."""
+    return None if setup.without & {"rlimits", "cgroup"} else 2 * setup.memory_bytes + 2**30
+
+
 def _wanted(setup: Setup, *, namespaces: bool, scratch: str = "/tmp", sealed: bool = True) -> dict[str, object]:
     own = setup.interpreter
     packages = list(own.libraries) if setup.libraries else []
@@ -195,7 +204,9 @@ def _scratch() -> Path:
 
 def _launch(setup: Setup, wanted: Mapping[str, object], scratch: Path | None) -> Launch:
     around = os.environ if "environment" in setup.without else ENVIRONMENT
-    return Launch(command=_python(setup.interpreter.executable), wanted=wanted, scratch=scratch, environment=around)
+    command = _python(setup.interpreter.executable)
+    together = _together(setup)
+    return Launch(command=command, wanted=wanted, scratch=scratch, environment=around, together_bytes=together)
 
 
 def _namespaces(setup: Setup) -> Launch:
@@ -210,7 +221,10 @@ def _landlock(setup: Setup) -> Launch:
     if not sys.platform.startswith("linux"):
         raise SandboxUnavailable("Landlock exists on Linux only")
     scratch = _scratch()
-    wanted = {**_wanted(setup, namespaces=False, scratch=str(scratch)), "landlock_needed": "landlock" not in setup.without}
+    wanted = {
+        **_wanted(setup, namespaces=False, scratch=str(scratch)),
+        "landlock_needed": "landlock" not in setup.without,
+    }
     return _launch(setup, wanted, scratch)
 
 
@@ -235,7 +249,8 @@ def _bwrap(setup: Setup) -> Launch:
         "--size", str(_ROOM_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/", "--",
     ]  # fmt: skip
     wanted = {**_wanted(setup, namespaces=False), "own_users": True}
-    return Launch(command=[*command, *_python(own.executable)], wanted=wanted)
+    command += _python(own.executable)
+    return Launch(command=command, wanted=wanted, together_bytes=_together(setup))
 
 
 def _device(name: str) -> tuple[str, ...]:

@@ -24,10 +24,15 @@ class Group:
     def __init__(self, folders: list[Path]) -> None:
         self._folders = folders
 
-    def add(self, pid: int) -> None:
-        """Take a process in, with all that it starts from now on; raises `OSError`."""
-        for folder in self._folders:
-            (folder / "cgroup.procs").write_text(str(pid))
+    def add(self, pid: int) -> bool:
+        """Take a process in, with all that it starts from now on; if that is not allowed, the group is removed."""
+        try:
+            for folder in self._folders:
+                (folder / "cgroup.procs").write_text(str(pid))
+        except OSError:
+            self.close()
+            return False
+        return True
 
     def close(self) -> None:
         """Remove it once its processes are gone, which somebody has killed."""

@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Any
 
 _SLACK_S = 1.0
-_MOST_REPORT = 4 * 2**20
 
 
 class Kind(StrEnum):
@@ -208,7 +207,6 @@ def _common(limits: Limits) -> dict[str, Any]:
         "tmp_bytes": limits.tmp_bytes,
         "cpu_s": limits.cpu_s,
         "wall_s": limits.wall_s,
-        "most_report": _MOST_REPORT,
         "most_output": limits.output_bytes,
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from evalkit.errors import SandboxUnavailable, UnknownName
 from evalkit.scoring.sandbox.backends import BACKENDS, Setup, interpreter
-from evalkit.scoring.sandbox.jobs import Examination, Failed, Outcome, Programs, Run, Suite
+from evalkit.scoring.sandbox.jobs import Examination, Failed, Limits, Outcome, Programs, Run, Suite
 from evalkit.scoring.sandbox.worker import Worker, WorkerDied
 from evalkit.types import SandboxChoice
 
@@ -33,15 +33,16 @@ class Sandbox:
         *,
         libraries: tuple[str, ...] = (),
         processes: bool = False,
+        memory_bytes: int = Limits().memory_bytes,  # immutable
         workers: int | None = None,
         without: frozenset[str] = frozenset(),
     ) -> None:
         """Raises `SandboxUnavailable` or `UnknownName`; `libraries` are imported before the first job; with
-        `processes`, answers find the programs of this machine.
+        `processes`, answers find the programs of this machine. `memory_bytes` is the most that a job's limits say.
 
         `without` leaves layers out, to show that they are needed.
         """
-        setup = Setup(interpreter(), libraries, processes, without)
+        setup = Setup(interpreter(), libraries, processes, memory_bytes, without)
         self.backend, first = _first_worker(choice, setup)
         self._launch = functools.partial(BACKENDS[self.backend], setup)
         self.layers = first.layers
@@ -57,7 +58,7 @@ class Sandbox:
     @property
     def tier(self) -> str:
         """What is recorded with a score, for example `namespaces (landlock 7, seccomp, rlimits)`."""
-        return f"{self.backend} ({', '.join(name for name in reversed(self.layers) if name != 'namespaces')})"
+        return f"{self.backend} ({', '.join(name for name in reversed(self.layers) if name not in self.backend)})"
 
     def examine(self, job: Examination) -> Outcome:
         """Run tests against an answer; raises `Failed`."""

@@ -91,7 +91,9 @@ def _probe(row: dict[str, Any], file: str) -> Probe:
 def run(sandbox: Sandbox) -> list[ProbeResult]:
     """Try all that concern this sandbox."""
     with World() as world:
-        return [result for probe in load() if concerns(probe, sandbox.backend) for result in tried(sandbox, probe, world)]
+        return [
+            result for probe in load() if concerns(probe, sandbox.backend) for result in tried(sandbox, probe, world)
+        ]
 
 
 def concerns(probe: Probe, backend: str) -> bool:
@@ -173,7 +175,9 @@ def _job(
         return "", sandbox.suite(Suite(source=source, tests=probe.tests or _SUITE, limits=limits))
     wanted = {"reads": world.token, "claims": world.claim}.get(probe.effect)
     tests = f"assert {wanted!r} in said()" if wanted else probe.tests or _TESTS
-    outcome = sandbox.examine(Examination(source=source, tests=tests, limits=limits, cases=probe.cases, entry_point="f"))
+    outcome = sandbox.examine(
+        Examination(source=source, tests=tests, limits=limits, cases=probe.cases, entry_point="f")
+    )
     return (wanted or "") if outcome.kind is None else "", outcome
 
 

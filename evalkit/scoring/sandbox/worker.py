@@ -14,10 +14,12 @@ import time
 from typing import Any
 
 from evalkit.errors import SandboxUnavailable
+from evalkit.scoring.sandbox import cgroups
 from evalkit.scoring.sandbox.backends import Launch, first_message
 from evalkit.scoring.sandbox.inside import leftovers
 
 _START_S = 60.0
+_MOST_PROCESSES = 512
 _MOST_BYTES = 256 * 2**20
 
 
@@ -31,6 +33,7 @@ class Worker:
     def __init__(self, launch: Launch) -> None:
         """Raises `SandboxUnavailable` with the reason."""
         self._scratch = launch.scratch
+        self._group: cgroups.Group | None = None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
         try:
             self._process = subprocess.Popen(
@@ -47,6 +50,8 @@ class Worker:
             self._clean()
             raise SandboxUnavailable(f"{launch.command[0]} cannot be started: {fault.strerror}") from None
         self.n_jobs = 0
+        if launch.together_bytes is not None and (group := cgroups.make(launch.together_bytes, _MOST_PROCESSES)):
+            self._group = group if group.add(self._process.pid) else None
         try:
             self._send(first_message(launch))
             hello = self._receive(time.monotonic() + _START_S)
@@ -60,7 +65,7 @@ class Worker:
         if "failed" in hello:
             self.kill()
             raise SandboxUnavailable(str(hello["failed"]))
-        self.layers: tuple[str, ...] = tuple(hello["ready"])
+        self.layers: tuple[str, ...] = ("cgroup",) * (self._group is not None) + tuple(hello["ready"])
         self.python: str = hello["python"]
         self.missing: tuple[str, ...] = tuple(hello["missing"])
         """Libraries that could not be imported, each with the reason."""
@@ -75,7 +80,11 @@ class Worker:
         self._send({name: value for name, value in job.items() if name != "parts"})
         for part in job["parts"]:
             self._send(part)
-        return self._receive(time.monotonic() + within_s)
+        until_s = time.monotonic() + within_s
+        result = self._receive(until_s)
+        if "report_bytes" in result:
+            result["report"] = self._take(int(result["report_bytes"]), until_s)[4:].decode("utf-8", "replace")
+        return result
 
     def kill(self) -> None:
         """End it and all that runs in it; safe to call twice."""
@@ -90,15 +99,18 @@ class Worker:
 
     def _clean(self) -> None:
         self._complaints.close()
+        if self._group is not None:
+            self._group.close()
         if self._scratch is not None:
             leftovers.remove(str(self._scratch))
 
     def _said(self) -> str:
-        """The last line on its standard error."""
+        """The last line on its standard error that is no advice."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1.0)
         self._complaints.seek(0)
         lines = self._complaints.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        lines = [line for line in lines if line and not line.startswith(("Run '", "See '"))]
         return lines[-1][:300] if lines else ""
 
     def _send(self, message: Any) -> None:

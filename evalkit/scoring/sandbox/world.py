@@ -51,7 +51,7 @@ _CALLS = {
 _SAME = "io_uring_setup 425 clone3 435 pidfd_open 434 pidfd_send_signal 424"
 
 # Helps probes. What they `say` is printed by a program, and asked for in an examination.
-_HELP = '''
+_HELP = """
 def say(value, SAID=[]):
     SAID.append(value.decode("latin-1") if isinstance(value, bytes) else str(value))
     if MODE == "program":
@@ -75,7 +75,7 @@ def call(name, *arguments):
 def mark():
     import ctypes
     ctypes.CDLL(None).prctl(15, MARK.encode(), 0, 0, 0)
-'''
+"""
 
 
 @dataclass
@@ -275,7 +275,11 @@ class World:
             for pid in pids:
                 with contextlib.suppress(OSError, ValueError, IndexError):
                     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-                    state = {name: value.split()[0] for name, _, value in (line.partition(":") for line in lines) if value.split()}
+                    state = {
+                        name: value.split()[0]
+                        for name, _, value in (line.partition(":") for line in lines)
+                        if value.split()
+                    }
                     peak.threads = max(peak.threads, int(state["Threads"]))
                     peak.memory_mb = max(peak.memory_mb, int(state.get("VmPeak", 0)) // 1024)
 

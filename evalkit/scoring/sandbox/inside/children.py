@@ -70,6 +70,26 @@ class Watch:
         self.stopped: str | None = None
         """Why it was stopped: `TIMEOUT` or `OUTPUT_LIMIT`."""
 
+    def wait(self, fd: int) -> None:
+        """Wait until nobody can write to a pipe any more; what is in it stays there."""
+        poll = select.poll()
+        poll.register(fd, 0)
+        while (rest_s := self._rest_s()) is not None and not poll.poll(rest_s * 1000):
+            pass
+
+    def _rest_s(self) -> float | None:
+        """How long to wait before it is looked at again, None if no more.
+
+        At the end of its time the child is killed; whoever examined it may still say how far it came.
+        """
+        now_s = time.monotonic()
+        if self.stopped is None and (now_s >= self._until_s or self._child.cpu_now_s() > self._cpu_s):
+            self.stopped = TIMEOUT
+            self._child.end()
+            self._until_s = now_s + _LAST_WORDS_S
+        rest_s = self._until_s - now_s
+        return None if rest_s <= 0 else min(rest_s, _LOOK_S)
+
     def read(self, most: dict[int, int]) -> dict[int, bytes]:
         """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
         found = dict.fromkeys(most, b"")
@@ -79,16 +99,8 @@ class Watch:
         for fd in most:
             poll.register(fd, select.POLLIN)
         open_fds = set(most)
-        until_s = self._until_s
-        while open_fds and self.stopped != OUTPUT_LIMIT:
-            rest_s = until_s - time.monotonic()
-            if self.stopped is None and (rest_s <= 0 or self._child.cpu_now_s() > self._cpu_s):
-                self.stopped = TIMEOUT
-                self._child.end()  # whoever examined it may still say how far it came
-                until_s = time.monotonic() + _LAST_WORDS_S
-            elif rest_s <= 0:
-                break
-            for fd, _ in poll.poll(max(0.0, min(rest_s, _LOOK_S)) * 1000):
+        while open_fds and self.stopped != OUTPUT_LIMIT and (rest_s := self._rest_s()) is not None:
+            for fd, _ in poll.poll(rest_s * 1000):
                 part = os.read(fd, _OUTPUT_CHUNK)
                 if not part:
                     poll.unregister(fd)

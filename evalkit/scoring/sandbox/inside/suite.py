@@ -65,7 +65,7 @@ def _examined(source: dict[str, Any], code: types.CodeType) -> dict[str, Any]:
     if result.fault is not None:
         kind, reason = result.fault
         return _failed(kind, reason, result.n_passed)
-    if result.n_passed + result.n_skipped != n_tests:
+    if result.n_passed != n_tests:
         return _failed("tampered", "some tests left no result", 0)
     return {"kind": None, "reason": None, "held": result.n_passed}
 
@@ -92,13 +92,12 @@ class _Result(unittest.TestResult):
         self.failfast = True
         self.fault: tuple[str, str] | None = None
         self.n_passed = 0
-        self.n_skipped = 0
 
     def addSuccess(self, test: Any) -> None:
         self.n_passed += 1
 
     def addSkip(self, test: Any, reason: str) -> None:
-        self.n_skipped += 1
+        self._keep(test, ("wrong answer", f"skipped: {reason}"))  # the answer can raise what skips a test
 
     def addExpectedFailure(self, test: Any, err: Any) -> None:
         self.n_passed += 1

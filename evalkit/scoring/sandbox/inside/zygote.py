@@ -33,6 +33,8 @@ _PRELOADED = (
     "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math "
     "operator random re statistics string time typing"
 ).split()
+_MOST_REPORT = 1 << 16
+"""What fits in a pipe that nobody reads."""
 _MOST_OUTPUTS = 32 * 2**20
 """Bytes that all runs of a program together may print."""
 _TMP = "/tmp"
@@ -130,16 +132,19 @@ class Zygote:
     def __init__(self, room: _Room, jobs: Channel) -> None:
         self._room = room
         self._jobs = jobs
+        self._passing = bytearray(_MOST_REPORT)
+        """What goes from a child to the one who gives jobs; wiped after each."""
 
-    def run(self, job: dict[str, Any]) -> dict[str, Any] | None:
-        """The result of a job, unless it has been sent; never raises for anything that a job's processes can do.
+    def run(self, job: dict[str, Any]) -> None:
+        """Do a job and send its result; never raises for anything that a job's processes can do.
 
         Raises `Gone` if a process ended before it had read its part, so that nobody knows where the next job begins.
         """
         if job.get("processes") and not self._room.allows_processes:
             self._jobs.receive()
-            return {"kind": "refused", "reason": "this sandbox cannot let programs start others"}
-        return {"examine": self._examine, "program": self._program, "suite": self._suite}[job["mode"]](job)
+            self._jobs.send({"kind": "refused", "reason": "this sandbox cannot let programs start others"})
+            return
+        {"examine": self._examine, "program": self._program, "suite": self._suite}[job["mode"]](job)
 
     def _part(self, say: int) -> Any:
         """In a child: its part of the job."""
@@ -172,7 +177,7 @@ class Zygote:
             os._exit(status)
         raise AssertionError
 
-    def _examine(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _examine(self, job: dict[str, Any]) -> None:
         ours, theirs = socket.socketpair()
         report, write = os.pipe()
         until_s = time.monotonic() + job["wall_s"]
@@ -186,8 +191,8 @@ class Zygote:
         os.close(null)
         trusted.wait_until_read()
         watch = Watch(candidate, job, until_s + 1.0)
-        data = watch.read({report: job["most_report"]})[report]
-        return self._finish(job, watch, data, [candidate, trusted])
+        watch.wait(report)
+        self._finish(watch, report, [candidate, trusted])
 
     def _trusted(self, job: dict[str, Any], fds: dict[int, int], until_s: float, candidate: Child) -> Child:
         """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing.
@@ -215,7 +220,7 @@ class Zygote:
             os._exit(0)
         raise AssertionError
 
-    def _suite(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _suite(self, job: dict[str, Any]) -> None:
         """Tests that share a process with the answer."""
         report, write = os.pipe()
         null = os.open("/dev/null", os.O_RDWR)
@@ -227,17 +232,28 @@ class Zygote:
         os.close(write)
         os.close(null)
         watch = Watch(child, job, time.monotonic() + job["wall_s"])
-        data = watch.read({report: job["most_report"]})[report]
-        return {**self._finish(job, watch, data, [child]), "word": word}
+        watch.wait(report)
+        self._finish(watch, report, [child], word)
 
-    def _finish(self, job: dict[str, Any], watch: Watch, report: bytes, children: list[Child]) -> dict[str, Any]:
+    def _finish(self, watch: Watch, report: int, children: list[Child], word: str | None = None) -> None:
+        """Send the result, and after its frame the report as it is: it has parts of the tests, so it is never kept."""
         for child in children:
             child.end()
             if child.folder is not None:
                 self._room.clean(child.folder)
         unsealed = next((c.unsealed for c in children if c.unsealed), None)
-        text = report[4:].decode("utf-8", "replace")
-        return {"stopped": watch.stopped, "unsealed": unsealed, "report": text, **_account(children[0])}
+        os.set_blocking(report, False)
+        try:
+            n_bytes = os.readv(report, [self._passing])
+        except BlockingIOError:
+            n_bytes = 0
+        os.close(report)
+        result = {"stopped": watch.stopped, "unsealed": unsealed, "report_bytes": n_bytes, "word": word}
+        self._jobs.send({**result, **_account(children[0])})
+        view = memoryview(self._passing)[:n_bytes]
+        while view:
+            view = view[os.write(1, view) :]
+        self._passing[:n_bytes] = bytes(n_bytes)
 
     def _program(self, job: dict[str, Any]) -> None:
         """Let a clerk read the program and its inputs, run it, and say what came of it."""
@@ -363,6 +379,4 @@ def main(wanted: dict[str, Any], jobs: Channel) -> None:
     zygote = Zygote(room, jobs)
     with contextlib.suppress(Gone):
         while True:
-            result = zygote.run(jobs.receive())
-            if result is not None:
-                jobs.send(result)
+            zygote.run(jobs.receive())
