@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from support import family, memory_mb
 
@@ -18,7 +19,10 @@ from evalkit.scoring.sandbox import Examination, Kind, Limits, Outcome, Sandbox,
 from evalkit.types import SandboxChoice
 
 _SHORT = Limits(cpu_s=0.2, wall_s=1.0)
-_WRITES = "import os\ndef f(x):\n    os.makedirs('a/b')\n    open('a/b/c', 'w').write('x' * 10000)\n    return x + 1"
+_WRITES = (
+    "import os\ndef f(x):\n    os.makedirs('a/b', exist_ok=True)\n"
+    "    open('a/c', 'w').write('x' * 9999)\n    return x + 1"
+)
 _THREAD = "import threading\nlock = threading.Lock()\nlock.acquire()\nthreading.Thread(target=lock.acquire).start()\n"
 MIXED: tuple[tuple[str, int, str, Kind | None], ...] = (
     ("passing", 40, "def f(x):\n    return x + 1", None),
@@ -69,6 +73,11 @@ def settled(sandbox: Sandbox | None) -> dict[str, Any]:
 
 def leaks(backend: str, n: int, workers: int) -> dict[str, Any]:
     """So many executions; counts before, ten times on the way (between executions), and after closing."""
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(tempfile, "tempdir", folder):
+        return _leaks(backend, n, workers)
+
+
+def _leaks(backend: str, n: int, workers: int) -> dict[str, Any]:
     before = settled(None)
     order = jobs()
     ended: Counter[str] = Counter()
