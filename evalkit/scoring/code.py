@@ -130,7 +130,10 @@ class CodeScorer:
         if len(code.text) > _MOST_CODE:
             reason = f"the code is longer than {_MOST_CODE:,} characters"
             return Outcome(kind=Kind.COMPILE, reason=reason)
-        source = Source(preamble=code.preamble, variants=code.variants, name=_MODULE)
+        preamble = code.preamble
+        if self._answer == "input":  # arguments may name what the question's module has
+            (preamble,) = _texts(item, "given")
+        source = Source(preamble=preamble, variants=code.variants, name=_MODULE)
         if self._tests == "cases":
             return contest.run(self._sandbox(), item, source, self._limits)
         if self._tests == "unittest":

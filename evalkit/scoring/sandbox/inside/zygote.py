@@ -57,13 +57,11 @@ class _Room:
         self._filters: dict[bool, Any] = {}
         proc = None
         if wanted["namespaces"]:
+            if len(os.listdir("/proc/self/task")) > 1:
+                _go_on_in_a_child()  # without the threads that a library started: with them no namespace can be made
             proc = confine.enter_room(self._readable)
             self.layers.insert(0, "namespaces")
-            if os.fork():  # the first process of the PID namespace goes on; this one only waits for its end
-                os.close(0)
-                os.close(1)
-                os._exit(0 if os.wait()[1] == 0 else 1)
-            confine.die_with_parent()
+            _go_on_in_a_child()  # which is the first process of the PID namespace
             self._pids = confine.PidNamespace(proc)
             os.close(proc)
             self._readable.append("/etc")
@@ -124,6 +122,15 @@ class _Room:
         """Remove what a child left."""
         if folder != _TMP:
             leftovers.remove(folder)
+
+
+def _go_on_in_a_child() -> None:
+    """Return in a child; this process only waits for its end."""
+    if os.fork():
+        os.close(0)
+        os.close(1)
+        os._exit(0 if os.wait()[1] == 0 else 1)
+    confine.die_with_parent()
 
 
 class Zygote:
