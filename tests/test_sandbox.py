@@ -218,7 +218,7 @@ def test_none_must_be_meant() -> None:
     with pytest.raises(SandboxUnavailable, match="--allow-unsafe-code"):
         Sandbox(SandboxChoice(backend="none"))
     with Sandbox(SandboxChoice(backend="none", allow_unsafe=True), workers=1) as sandbox:
-        assert sandbox.tier == "none (rlimits)"
+        assert sandbox.tier.startswith("none (rlimits")
         assert program(sandbox, "print(1)").output == "1\n"
         assert examined(sandbox, SQUARE).kind is None
 

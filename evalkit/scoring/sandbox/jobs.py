@@ -239,7 +239,7 @@ def _reported(result: Mapping[str, Any]) -> Outcome:
     return Outcome(kind=known, reason=reason, tests=tests, cpu_s=result["cpu_s"])
 
 
-_STOPPED = {"timeout": "did not end within its time", "output limit": "printed more than is allowed"}
+_STOPPED = {"timeout": "did not end within its time", "output limit": "printed or stored more than is allowed"}
 
 
 def _ended(result: Mapping[str, Any]) -> _End:

@@ -12,6 +12,7 @@ from wire import Gone  # type: ignore[import-not-found]
 
 _OUTPUT_CHUNK = 1 << 16
 _LOOK_S = 0.25
+_MOST_FILES = 4096
 _LAST_WORDS_S = 1.0
 TIMEOUT, OUTPUT_LIMIT = "timeout", "output limit"
 READ = b"r"
@@ -67,6 +68,8 @@ class Watch:
         self._child = child
         self._cpu_s = job["cpu_s"]
         self._until_s = until_s
+        self._tmp_bytes = job["tmp_bytes"]
+        self._next_look_s = time.monotonic() + _LOOK_S
         self.stopped: str | None = None
         """Why it was stopped: `TIMEOUT` or `OUTPUT_LIMIT`."""
 
@@ -83,12 +86,22 @@ class Watch:
         At the end of its time the child is killed; whoever examined it may still say how far it came.
         """
         now_s = time.monotonic()
-        if self.stopped is None and (now_s >= self._until_s or self._child.cpu_now_s() > self._cpu_s):
-            self.stopped = TIMEOUT
-            self._child.end()
-            self._until_s = now_s + _LAST_WORDS_S
+        if self.stopped is None:
+            if now_s >= self._until_s or self._child.cpu_now_s() > self._cpu_s:
+                self.stopped = TIMEOUT
+            elif self._stores_too_much(now_s):
+                self.stopped = OUTPUT_LIMIT
+            if self.stopped is not None:
+                self._child.end()
+                self._until_s = now_s + _LAST_WORDS_S
         rest_s = self._until_s - now_s
         return None if rest_s <= 0 else min(rest_s, _LOOK_S)
+
+    def _stores_too_much(self, now_s: float) -> bool:
+        if self._child.folder is None or now_s < self._next_look_s:
+            return False
+        self._next_look_s = now_s + _LOOK_S
+        return _overfull(self._child.folder, self._tmp_bytes)
 
     def read(self, most: dict[int, int]) -> dict[int, bytes]:
         """Read pipes to their ends, at most so many bytes of each; of one with a negative limit the rest is let go."""
@@ -115,3 +128,21 @@ class Watch:
             os.close(fd)
             found[fd] = b"".join(parts[fd])
         return found
+
+
+def _overfull(folder: str, most_bytes: int) -> bool:
+    """Whether more lies in a folder than may, where it is no file system of its own that limits it."""
+    todo, n_files, n_bytes = [folder], 0, 0
+    while todo and n_files <= _MOST_FILES and n_bytes <= most_bytes:
+        try:
+            with os.scandir(todo.pop()) as entries:
+                for entry in entries:
+                    n_files += 1
+                    n_bytes += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                    if n_files > _MOST_FILES:
+                        break
+        except OSError:  # it changes while it is looked at
+            continue
+    return n_files > _MOST_FILES or n_bytes > most_bytes
