@@ -23,14 +23,14 @@ from collections.abc import Callable
 from typing import Any
 
 import confine  # type: ignore[import-not-found]
-import examiner  # type: ignore[import-not-found]
+import judge  # type: ignore[import-not-found]
 import leftovers  # type: ignore[import-not-found]
 import solution  # type: ignore[import-not-found]
 from children import MOST_COMPLAINT, READ, Child, Watch  # type: ignore[import-not-found]
 from wire import Channel, Gone  # type: ignore[import-not-found]
 
 _PRELOADED = (
-    "bisect collections copy dataclasses datetime decimal fractions functools hashlib heapq itertools json math "
+    "bisect collections copy dataclasses datetime decimal fractions functools heapq itertools json math "
     "operator random re statistics string time typing"
 ).split()
 _MOST_REPORT = 1 << 16
@@ -38,6 +38,9 @@ _MOST_REPORT = 1 << 16
 _MOST_OUTPUTS = 32 * 2**20
 """Bytes that all runs of a program together may print."""
 _TMP = "/tmp"
+_JOBS = 4
+_JUDGE_CPU_S = 3600
+"""For all its jobs; each has its wall-clock limit."""
 _SEALED = 5
 """Descriptor on which a child says that it is sealed off, before it runs anything; closed then."""
 
@@ -139,6 +142,7 @@ class Zygote:
     def __init__(self, room: _Room, jobs: Channel) -> None:
         self._room = room
         self._jobs = jobs
+        self._judge: Any = None
         self._passing = bytearray(_MOST_REPORT)
         """What goes from a child to the one who gives jobs; wiped after each."""
 
@@ -189,40 +193,47 @@ class Zygote:
         report, write = os.pipe()
         until_s = time.monotonic() + job["wall_s"]
         null = os.open("/dev/null", os.O_RDWR)
-        fds, most = {0: null, 1: null, 2: null}, _most_answer(job)
-        candidate = self._child(job, {**fds, 3: theirs.fileno()}, lambda source: solution.serve(source, 3, most))
-        trusted = self._trusted(job, {**fds, 3: ours.fileno(), 4: write}, until_s, candidate)
+        fds, most = {0: null, 1: null, 2: null, 3: theirs.fileno()}, _most_answer(job)
+        candidate = self._child(job, fds, lambda source: solution.serve(source, 3, most))
+        if self._judge is not None and self._judge.limits != job["limits"]:
+            self._dismiss()
+        trusted = self._judge = self._judge or judge.made(self._fork_judge, job["limits"])
+        candidate.wait_until_read()
+        trusted.begin(ours.fileno(), write, until_s, most)
         ours.close()
         theirs.close()
         os.close(write)
         os.close(null)
-        trusted.wait_until_read()
         watch = Watch(candidate, job, until_s + 1.0)
         watch.wait(report)
-        self._finish(watch, report, [candidate, trusted])
+        if watch.stopped is not None or not trusted.may_stay():
+            self._dismiss()
+        self._finish(watch, report, [candidate], unsealed=trusted.child.unsealed)
 
-    def _trusted(self, job: dict[str, Any], fds: dict[int, int], until_s: float, candidate: Child) -> Child:
-        """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing.
+    def _dismiss(self) -> None:
+        if self._judge is not None:
+            self._judge.end()
+            self._judge = None
 
-        It reads its part when the candidate has read its own.
-        """
+    def _fork_judge(self, limits: dict[str, int], control: socket.socket) -> Child:
+        """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing."""
         said, say = os.pipe()
+        null = os.open("/dev/null", os.O_RDWR)
         pid = os.fork()
         if pid:
             os.close(say)
+            os.close(null)
             return Child(pid, None, said)
         try:
-            candidate.wait_until_read()
-            exam = self._part(say)
-            _settle({**fds, _SEALED: say})
+            _settle({0: null, 1: null, 2: null, 3: control.fileno(), _JOBS: 0, _SEALED: say})
             try:
-                self._room.seal(None, {**job["limits"], "FSIZE": 0}, 0, False)
+                self._room.seal(None, {**limits, "FSIZE": 0, "CPU": _JUDGE_CPU_S}, 0, False)
             except BaseException as fault:
                 os.write(_SEALED, solution.described(fault).encode("utf-8", "replace"))
                 os._exit(0)
             os.write(_SEALED, b"\0")
             os.close(_SEALED)
-            Channel(4, 4).send(examiner.examine(exam, 3, until_s, _most_answer(job)))
+            judge.work(socket.socket(fileno=3), Channel(_JOBS, _JOBS, 2**28, 0))
         finally:
             os._exit(0)
         raise AssertionError
@@ -242,13 +253,15 @@ class Zygote:
         watch.wait(report)
         self._finish(watch, report, [child], word)
 
-    def _finish(self, watch: Watch, report: int, children: list[Child], word: str | None = None) -> None:
+    def _finish(
+        self, watch: Watch, report: int, children: list[Child], word: str | None = None, unsealed: str | None = None
+    ) -> None:
         """Send the result, and after its frame the report as it is: it has parts of the tests, so it is never kept."""
         for child in children:
             child.end()
             if child.folder is not None:
                 self._room.clean(child.folder)
-        unsealed = next((c.unsealed for c in children if c.unsealed), None)
+        unsealed = next((c.unsealed for c in children if c.unsealed), unsealed)
         os.set_blocking(report, False)
         try:
             n_bytes = os.readv(report, [self._passing])
