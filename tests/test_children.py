@@ -88,12 +88,12 @@ def test_the_filter_allows_the_listed_calls_and_no_other(
     processes: bool, files: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(package.__file__).parent / "inside"))
-    confine: Any = importlib.import_module("confine")
+    seccomp: Any = importlib.import_module("seccomp")
     syscalls: Any = importlib.import_module("syscalls")
     listed = syscalls.plain() | (syscalls.files() if files else {}) | (syscalls.processes() if processes else {})
     # Of these some arguments are allowed and others are not: nothing but zeros is asked here.
     by_argument = {"clone", "clone3", "ioctl", "fcntl", "prctl", "prlimit64", "socketpair", "socket", "kill", "tgkill"}
-    program = confine.Filter(processes, private_files=files)._program(1)
+    program = seccomp.Filter(processes, private_files=files)._program(1)
     machine = _MACHINES[syscalls.platform.machine()]
     allowed = {n for n in range(1024) if decision(program, n, machine) == _ALLOW}
     unclear = {number for name, number in listed.items() if name in by_argument}

@@ -72,7 +72,10 @@ sys.meta_path.insert(0, Sent())
 import wire, zygote
 zygote.main(first['wanted'], wire.Channel(0, 1, 2**28, 0))
 """
-_MODULES = ("syscalls", "confine", "leftovers", "wire", "children", "solution", "examiner", "judge", "suite", "zygote")
+_MODULES = (
+    *("syscalls", "confine", "seccomp", "leftovers", "room"),
+    *("wire", "children", "solution", "examiner", "judge", "suite", "zygote"),
+)
 
 
 @dataclass(frozen=True, slots=True)

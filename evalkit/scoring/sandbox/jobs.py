@@ -178,8 +178,7 @@ class Programs:
             raise Failed(str(result.get("reason")))
         found = []
         for run in result["runs"]:
-            if run["unsealed"]:
-                raise Failed(f"a program could not be sealed off: {run['unsealed']}")
+            _require_sealed(run)
             found.append(Run(output=run["output"], **dataclasses.asdict(_ended(run))))
         return found
 
@@ -215,28 +214,34 @@ def _reported(result: Mapping[str, Any]) -> Outcome:
     """What the process that judges says; its report is the only way to pass."""
     if result.get("kind") == "refused":
         raise Failed(str(result["reason"]))
-    if result["unsealed"]:
-        raise Failed(f"a program could not be sealed off: {result['unsealed']}")
     try:
         report = json.loads(result["report"])
         kind, held = report["kind"], min(int(report["held"]), 100_000)
         if report.get("word") != result.get("word"):
             return Outcome(kind=Kind.TAMPERED, reason="a result that nobody gave", tests="F", cpu_s=result["cpu_s"])
     except (ValueError, KeyError, TypeError, RecursionError):
+        _require_sealed(result)
         ended = _ended(result)
         kind = ended.kind or Kind.EXIT
         return Outcome(kind=kind, reason=ended.reason or "ended without a result", tests="F", cpu_s=ended.cpu_s)
-    if result["stopped"] is not None:
-        why = _STOPPED[result["stopped"]]
-        return Outcome(kind=Kind(result["stopped"]), reason=why, tests="." * held + "F", cpu_s=result["cpu_s"])
     reason = None if report.get("reason") is None else _clean(str(report["reason"]))
     if kind == "task":
         raise Failed(reason or "the item's tests failed")
+    _require_sealed(result)
+    if result["stopped"] is not None:
+        why = _STOPPED[result["stopped"]]
+        return Outcome(kind=Kind(result["stopped"]), reason=why, tests="." * held + "F", cpu_s=result["cpu_s"])
     if kind is not None and result["signal"] is not None and kind == Kind.EXIT:
         reason = f"{reason} ({_signal(result)})"
     known = None if kind is None else Kind(kind) if kind in set(Kind) else Kind.EXCEPTION
     tests = "." * held + ("" if known is None else "F")
     return Outcome(kind=known, reason=reason, tests=tests, cpu_s=result["cpu_s"])
+
+
+def _require_sealed(result: Mapping[str, Any]) -> None:
+    """Raises `Failed` if a process could not be sealed off, and so ran nothing."""
+    if result["unsealed"]:
+        raise Failed(f"a program could not be sealed off: {result['unsealed']}")
 
 
 _STOPPED = {"timeout": "did not end within its time", "output limit": "printed or stored more than is allowed"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import json
 import time
 from typing import Any
@@ -16,6 +17,8 @@ from solution import described  # type: ignore[import-not-found]
 from wire import Channel, Gone, Late, TooLarge, decode, encode  # type: ignore[import-not-found]
 
 _MOST_ITERATED = 100_000
+_COMPILED = 256
+"""Texts of tests that are kept compiled: an item has many answers. Large ones do not come to that (`judge`)."""
 _MOST_SHOWN = 300
 _KINDS = {"MemoryError": "memory"}
 
@@ -273,11 +276,11 @@ def _code(exam: dict[str, Any], line: Line, held: list[int]) -> Any:
     """Tests as code: names that they lack are the answer's."""
     own: dict[str, Any] = {"__name__": "tests"}
     if exam["given"]:
-        exec(compile(exam["given"], "<given>", "exec", dont_inherit=True), own)
+        exec(_given(exam["given"]), own)
     names = _Names(line, own)
     if exam["entry_point"]:
         names[exam["entry_point"]] = Remote(line, exam["entry_point"], "function")
-    code = compile(_counted(ast.parse(exam["tests"], "<tests>")), "<tests>", "exec", dont_inherit=True)
+    code = _tests(exam["tests"])
 
     def holds() -> None:
         held[0] += 1
@@ -287,6 +290,16 @@ def _code(exam: dict[str, Any], line: Line, held: list[int]) -> Any:
         exec(code, names)
 
     return run
+
+
+@functools.lru_cache(maxsize=_COMPILED)
+def _given(text: str) -> Any:
+    return compile(text, "<given>", "exec", dont_inherit=True)
+
+
+@functools.lru_cache(maxsize=_COMPILED)
+def _tests(text: str) -> Any:
+    return compile(_counted(ast.parse(text, "<tests>")), "<tests>", "exec", dont_inherit=True)
 
 
 def _calls(exam: dict[str, Any], line: Line, held: list[int]) -> Any:

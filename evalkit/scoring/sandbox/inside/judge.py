@@ -20,7 +20,7 @@ import examiner  # type: ignore[import-not-found]
 from children import READ, Child  # type: ignore[import-not-found]
 from wire import Channel, Gone  # type: ignore[import-not-found]
 
-_MOST_JOBS = 20000
+_MOST_JOBS = 1000
 _LARGE = 1 << 18
 """Characters of tests after which the process is not used again: what they held would stay in its memory."""
 _KEEP = b"k"
@@ -101,4 +101,3 @@ def made(fork: Fork, limits: dict[str, int]) -> Judge:
     child = fork(limits, theirs)
     theirs.close()
     return Judge(child, ours, limits)
-

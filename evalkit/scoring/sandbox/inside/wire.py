@@ -24,7 +24,7 @@ from typing import Any
 MOST_BYTES = 256 * 2**20
 _DEEPEST = 200
 _EXACT = 2**53
-_CHUNK = 1 << 16
+_CHUNK = 1 << 12
 
 
 class TooLarge(Exception):
@@ -167,6 +167,9 @@ def _array(content: Any, resolve: Callable[[Any], Any]) -> Any:
     return array if is_array else array[()]
 
 
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class Channel:
     """Frames on a stream: four bytes of length, then JSON."""
 
@@ -181,15 +184,16 @@ class Channel:
     def send(self, message: Any) -> None:
         """Raises `TooLarge` before anything is sent, `Gone` if nobody reads."""
         try:
-            data = json.dumps(message, separators=(",", ":")).encode("ascii")
+            data = _as_json(message).encode("ascii")
         except RecursionError:
             raise TooLarge("nested too deep") from None
         if len(data) > self._most:
             raise TooLarge(f"{len(data)} bytes")
-        view = memoryview(struct.pack(">I", len(data)) + data)
+        frame = struct.pack(">I", len(data)) + data
         try:
-            while view:
-                view = view[os.write(self._write, view) :]
+            written = os.write(self._write, frame)
+            while written < len(frame):
+                written += os.write(self._write, memoryview(frame)[written:])
         except (BrokenPipeError, ConnectionResetError):
             raise Gone from None
 
@@ -198,10 +202,14 @@ class Channel:
         (size,) = struct.unpack(">I", self._take(4, until_s))
         if size > self._most:
             raise TooLarge(f"{size} bytes")
-        return json.loads(self._take(size, until_s))
+        return json.loads(self._take(size, until_s).decode("ascii"))
 
     def _take(self, size: int, until_s: float | None) -> bytes:
-        parts, have = [self._rest], len(self._rest)
+        have = len(self._rest)
+        if have >= size:
+            taken, self._rest = self._rest[:size], self._rest[size:]
+            return taken
+        parts = [self._rest]
         while have < size:
             if until_s is not None:
                 rest_s = until_s - time.monotonic()

@@ -24,9 +24,9 @@ from typing import Any
 
 import confine  # type: ignore[import-not-found]
 import judge  # type: ignore[import-not-found]
-import leftovers  # type: ignore[import-not-found]
 import solution  # type: ignore[import-not-found]
 from children import MOST_COMPLAINT, READ, Child, Watch  # type: ignore[import-not-found]
+from room import Room  # type: ignore[import-not-found]
 from wire import Channel, Gone  # type: ignore[import-not-found]
 
 _PRELOADED = (
@@ -37,7 +37,6 @@ _MOST_REPORT = 1 << 16
 """What fits in a pipe that nobody reads."""
 _MOST_OUTPUTS = 32 * 2**20
 """Bytes that all runs of a program together may print."""
-_TMP = "/tmp"
 _JOBS = 4
 _JUDGE_CPU_S = 3600
 """For all its jobs; each has its wall-clock limit."""
@@ -45,101 +44,10 @@ _SEALED = 5
 """Descriptor on which a child says that it is sealed off, before it runs anything; closed then."""
 
 
-class _Room:
-    """What seals a child off, as far as this machine allows; made once, applied in each child."""
-
-    def __init__(self, wanted: dict[str, Any]) -> None:
-        self.layers: list[str] = ["rlimits"] if wanted["rlimits"] else []
-        self._own_users = wanted["own_users"]
-        self._scratch = wanted["scratch"]
-        self._n = 0
-        readable = wanted["read_only"]
-        self._readable = [p for p in (_own_paths() if readable is None else readable) if os.path.exists(p)]
-        self._pids: Any = None
-        self._landlock: Any = None
-        self._filters: dict[bool, Any] = {}
-        proc = None
-        if wanted["namespaces"]:
-            if len(os.listdir("/proc/self/task")) > 1:
-                _go_on_in_a_child()  # without the threads that a library started: with them no namespace can be made
-            proc = confine.enter_room(self._readable)
-            self.layers.insert(0, "namespaces")
-            _go_on_in_a_child()  # which is the first process of the PID namespace
-            self._pids = confine.PidNamespace(proc)
-            os.close(proc)
-            self._readable.append("/etc")
-        if wanted["seccomp"]:
-            confine.bound_privileges()
-        version = confine.landlock_version() if wanted["landlock"] else 0
-        if wanted["landlock_needed"] and not version:
-            raise OSError(0, "this kernel has no Landlock")
-        if version:
-            self._landlock = confine.Landlock(version, self._readable, processes=True)
-            self._landlock_plain = confine.Landlock(version, self._readable)
-            self.layers.append(f"landlock {version}")
-        if wanted["seccomp"]:
-            private = self._pids is not None
-            self._filters = {
-                p: confine.Filter(p, private_files=private) for p in ((False, True) if private else (False,))
-            }
-            self.layers.append("seccomp")
-
-    @property
-    def allows_processes(self) -> bool:
-        return self._pids is not None or not self._filters
-
-    def fork(self) -> tuple[int, str]:
-        """A child as process 1 of its own world, where that is possible; the folder that it may write to."""
-        self._n += 1
-        if self._pids is not None:
-            return self._pids.fork(), _TMP
-        folder = os.path.join(self._scratch, f"s{os.getpid()}-{self._n}")
-        os.mkdir(folder, 0o700)
-        return os.fork(), folder
-
-    def fork_examiner(self) -> int:
-        return os.fork()
-
-    def seal(self, folder: str | None, limits: dict[str, int], tmp_bytes: int, processes: bool) -> None:
-        """In the child: nothing but `folder` may be written from here on, nobody be spoken to."""
-        confine.die_with_parent()
-        os.umask(0o077)
-        if self._pids is not None and folder is not None:
-            confine.fresh_tmp(folder, tmp_bytes)
-        if folder is not None:
-            os.chdir(folder)
-            if folder != _TMP:
-                os.environ.update(HOME=folder, TMPDIR=folder)
-        if self._own_users:
-            limits = {**limits, "NPROC": 128}  # counted within the user namespace
-        if "rlimits" in self.layers:
-            confine.limit(limits)
-        if self._filters or self._landlock is not None:
-            confine.drop_privileges()
-        if self._landlock is not None:
-            (self._landlock if processes else self._landlock_plain).apply(folder)
-        if self._filters:
-            self._filters[processes].apply()
-
-    def clean(self, folder: str) -> None:
-        """Remove what a child left."""
-        if folder != _TMP:
-            leftovers.remove(folder)
-
-
-def _go_on_in_a_child() -> None:
-    """Return in a child; this process only waits for its end."""
-    if os.fork():
-        os.close(0)
-        os.close(1)
-        os._exit(0 if os.wait()[1] == 0 else 1)
-    confine.die_with_parent()
-
-
 class Zygote:
     """Runs one job at a time."""
 
-    def __init__(self, room: _Room, jobs: Channel) -> None:
+    def __init__(self, room: Room, jobs: Channel) -> None:
         self._room = room
         self._jobs = jobs
         self._judge: Any = None
@@ -259,8 +167,7 @@ class Zygote:
         """Send the result, and after its frame the report as it is: it has parts of the tests, so it is never kept."""
         for child in children:
             child.end()
-            if child.folder is not None:
-                self._room.clean(child.folder)
+            self._room.clean(child.folder)
         unsealed = next((c.unsealed for c in children if c.unsealed), unsealed)
         os.set_blocking(report, False)
         try:
@@ -305,7 +212,7 @@ class Zygote:
             found = watch.read({out: max(1, min(job["most_output"], rest)), err: -MOST_COMPLAINT})
             rest -= len(found[out])
             child.end()
-            self._room.clean(child.folder or _TMP)
+            self._room.clean(child.folder)
             runs.append(
                 {
                     "stopped": watch.stopped,
@@ -332,11 +239,6 @@ def _suites() -> Any:
 def _most_answer(job: dict[str, Any]) -> int:
     """Bytes of one value on the wire: as an object it takes several times as many, and must fit in memory twice."""
     return int(job["limits"]["AS"]) // 8
-
-
-def _own_paths() -> list[str]:
-    """Without what this interpreter cannot run; asked where only it knows."""
-    return [*filter(None, sys.path), "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"]
 
 
 def _account(child: Child) -> dict[str, Any]:
@@ -395,7 +297,7 @@ def main(wanted: dict[str, Any], jobs: Channel) -> None:
         except Exception as fault:
             missing.append(f"{name}: {solution.described(fault)}")
     try:
-        room = _Room(wanted)
+        room = Room(wanted)
     except OSError as fault:
         jobs.send({"failed": str(fault.strerror or fault)})
         return
