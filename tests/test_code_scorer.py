@@ -1,4 +1,4 @@
-"""The `code` scorer through its public surface: what models write is run, and each kind of end has its status."""
+"""The `code` scorer beyond its table of cases (`cases/scoring/code.jsonl`): contests, CRUXEval, suites, bad input."""
 
 from __future__ import annotations
 
@@ -60,11 +60,12 @@ def check(score: Score, row: dict[str, Any]) -> None:
     assert ("sandbox" in score.detail) == (score.step is not None), "where it was run is said with every score"
 
 
-@pytest.mark.parametrize("row", rows("code.jsonl"), ids=lambda r: r["name"])
-def test_each_end_has_its_status(scorer: CodeScorer, row: dict[str, Any]) -> None:
-    metadata = {"prompt": row.get("prompt", PROMPT), "entry_point": "double"}
-    item = Item(id="1", messages=(), target=row.get("target", TESTS), metadata=metadata)
-    check(scorer.score(item, generation(row["output"], row.get("finish_reason", "stop"))), row)
+def test_what_stands_in_the_reasoning_is_not_run(scorer: CodeScorer) -> None:
+    item = Item(id="1", messages=(), target=TESTS, metadata={"prompt": PROMPT, "entry_point": "double"})
+    text = "<think>```python\ndef double(n): return 3\n```</think>\n```python\ndef double(n): return n + n\n```"
+    assert scorer.score(item, generation(text)).value == 1.0
+    trace_only = text.partition("</think>")[0]
+    assert scorer.score(item, generation(trace_only)).status == "truncated"
 
 
 def test_ten_megabytes_of_code(scorer: CodeScorer) -> None:

@@ -87,6 +87,9 @@ def test_case(scorers: Scorers, name: str, case: dict[str, Any]) -> None:
     assert (score.status, score.value) == (case["status"], case.get("value")), score
     if "step" in case:
         assert score.step == case["step"]
+    assert case.get("reason", "") in (score.reason or ""), score
+    assert score.detail.get("kind") == case.get("kind"), score
+    assert "tests" not in case or score.detail["tests"] == case["tests"], score
 
 
 ODD_TEXTS = [
