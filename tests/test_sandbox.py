@@ -126,8 +126,9 @@ def test_300_executions_leave_nothing(backend: str, scratch: Path) -> None:
                 examined(sandbox, code, cpu_s=2, wall_s=5)
         assert sandbox.pids() == [pid]
         assert soon(lambda: len(set(below(pid)) - set(processes)) <= judges)
-        assert (descriptors(), sorted(scratch.rglob("*"))) == (n_open, folders)
-    assert (descriptors(), list(scratch.iterdir()), Path("/proc/mounts").read_text()) == (n_before, [], mounts)
+        assert descriptors() <= n_open and sorted(scratch.rglob("*")) == folders
+    assert descriptors() <= n_before, "fewer if what other tests left was collected meanwhile"
+    assert (list(scratch.iterdir()), Path("/proc/mounts").read_text()) == ([], mounts)
     assert soon(lambda: not any(Path(f"/proc/{p}").exists() for p in processes))
 
 
