@@ -163,6 +163,13 @@ def test_the_sandbox_of_the_machine_is_shown(cli: Cli) -> None:
     assert all(row["what"] for row in found.values())
 
 
+def test_what_is_missing_is_said_to_the_letter(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("EVALKIT_SANDBOX_PYTHON", "/nonexistent/[python]")
+    assert "pip install 'evalkit[local]'" in cli("doctor").out
+    assert "/nonexistent/[python]" in cli("sandbox", "list").out
+
+
 def test_another_interpreter_may_run_the_code(cli: Cli, tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVALKIT_SANDBOX_PYTHON", sys.executable)
     with Endpoint(answering) as endpoint:

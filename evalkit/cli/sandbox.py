@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from evalkit.cli.common import json_option, note, print_json, print_table, sandbox_of, sandbox_options
 from evalkit.errors import SandboxUnavailable
@@ -26,7 +27,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    print_table(("sandbox", "works", "layers, or why not"), [(r["sandbox"], r["works"], r["what"]) for r in found])
+    print_table(("sandbox", "works", "layers, or why not"), [(r["sandbox"], r["works"], escape(r["what"])) for r in found])
 
 
 def _tried(name: str) -> dict[str, str]:
@@ -49,7 +50,7 @@ def selftest(as_json: bool, **options: Any) -> None:
     if as_json:
         print_json({"sandbox": tier, "held": len(results) - len(through), "probes": results})
     else:
-        rows = [(r.name, r.tries, "held" if r.held else "[red]GOT THROUGH[/red]", r.detail) for r in results]
+        rows = [(r.name, r.tries, "held" if r.held else "[red]GOT THROUGH[/red]", escape(r.detail)) for r in results]
         print_table(("probe", "tries to", "result", "detail"), rows)
         click.echo(f"\n{tier}: {len(results) - len(through)} of {len(results)} probes held")
     if through:
