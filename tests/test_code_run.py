@@ -136,6 +136,7 @@ def test_grade_stored_completions_of_a_task(cli: Cli, tasks: Path) -> None:
         {"id": "f", "completion": "pass"},
         {"id": "g", "task_id": "q3"},
         {"id": "h", "task_id": "q3", "completion": "    return 3 * n", "output": "x"},
+        {"id": "i", "task_id": "q3", "completion": ["    return 3 * n"]},
     ]
     Path("completions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "not json\n")
     args = ["--scorer", "code", "--task", "times", "--tasks-dir", tasks]
@@ -148,11 +149,24 @@ def test_grade_stored_completions_of_a_task(cli: Cli, tasks: Path) -> None:
     assert [f.get("item") for f in found[:4]] == ["q1", "q1", "q2", "q2"]
     assert (found[1]["kind"], found[1]["tests"], found[3]["kind"]) == ("wrong answer", "F", "no code")
     reasons = [f["reason"] for f in found[4:]]
-    assert "no item 'q9'" in reasons[0] and "no item 'f'" in reasons[1] and "neither" in reasons[2]
-    assert "both completion and output" in reasons[3] and "not JSON" in reasons[4]
+    assert "no item 'q9'" in reasons[0] and "no item 'f'" in reasons[1] and "neither completion nor" in reasons[2]
+    assert "both completion and output" in reasons[3] and "not a list" in reasons[4] and "not JSON" in reasons[5]
     assert "2 items: pass@1 50.0 %, pass@2 100.0 %" in result.err
     only = cli("grade", "--task", "times", "--tasks-dir", tasks, "--target", "1", "--answer", "1")
     assert only.code == 2 and "--task goes with --input" in only.err
+
+
+def test_what_cannot_be_graded_is_in_no_score(cli: Cli, tasks: Path) -> None:
+    """Its reason and place are told, and the exit code says so: 0 % would be a statement about the model."""
+    task = TASK.replace("{{i}}", "{{'(' if i == 2 else i}}")  # tests that do not parse
+    (tasks / "times.yaml").write_text(task)
+    lines = [{"task_id": f"q{i}", "completion": f"    return {i} * n\n"} for i in (1, 2, 3)]
+    Path("rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = cli("grade", "--task", "times", "--tasks-dir", tasks, "--input", "rows.jsonl", "--output", "out.jsonl")
+    assert result.code == 1
+    assert "rows.jsonl:2: the item's tests cannot be used" in result.err
+    assert "not graded, and in no score: the item's tests cannot be used" in result.err
+    assert "2 items: pass@1 100.0 %" in result.err
 
 
 def test_the_sandbox_of_the_machine_is_shown(cli: Cli) -> None:

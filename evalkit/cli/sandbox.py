@@ -27,7 +27,9 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    print_table(("sandbox", "works", "layers, or why not"), [(r["sandbox"], r["works"], escape(r["what"])) for r in found])
+    print_table(
+        ("sandbox", "works", "layers, or why not"), [(r["sandbox"], r["works"], escape(r["what"])) for r in found]
+    )
 
 
 def _tried(name: str) -> dict[str, str]:
