@@ -126,6 +126,15 @@ def test_items_that_cannot_be_graded_are_not_asked(cli: Cli, tasks: Path) -> Non
     assert len(list(Path("runs").iterdir())) == 1 and endpoint.bodies == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="landlock is one of Linux")
+def test_where_programs_cannot_start_others_no_item_that_needs_it_is_asked(cli: Cli, tasks: Path) -> None:
+    (tasks / "times.yaml").write_text(TASK.replace("cpu_s: 1,", "tests: unittest, processes: true, cpu_s: 1,"))
+    with Endpoint(answering) as endpoint:
+        result = run(cli, endpoint, tasks, "--sandbox", "landlock")
+    assert endpoint.bodies == [] and result.code == 2
+    assert "needs a sandbox that lets programs start others, as landlock does not" in result.err
+
+
 def test_grade_stored_completions_of_a_task(cli: Cli, tasks: Path) -> None:
     lines = [
         {"id": "a", "task_id": "q1", "completion": "    return n\n"},
