@@ -312,7 +312,7 @@ class Tally:
         if self.kinds:
             parts.append("not passed: " + ", ".join(f"{kind} {n}" for kind, n in self.kinds.most_common()))
         if self.bad:
-            shown = ", ".join(f"{reason:.80} ({n})" for reason, n in self.bad.most_common(_SHOWN_REASONS))
+            shown = ", ".join(f"{reason:.100} ({n})" for reason, n in self.bad.most_common(_SHOWN_REASONS))
             parts.append(f"not graded, and in no score: {shown}{', ...' if len(self.bad) > _SHOWN_REASONS else ''}")
         if self.by_item:
             parts.append(self._passes())

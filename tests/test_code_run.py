@@ -12,6 +12,9 @@ import pytest
 from conftest import Cli
 from support.endpoint import Endpoint, Reply
 
+from evalkit.tasks import catalog
+from evalkit.tasks.items import ItemLoader
+
 ROWS = [
     {"id": f"q{i}", "prompt": f'def times{i}(n):\n    """{i} times n."""\n', "entry_point": f"times{i}", "i": i}
     for i in range(1, 5)
@@ -124,6 +127,23 @@ def test_items_that_cannot_be_graded_are_not_asked(cli: Cli, tasks: Path) -> Non
         result = run(cli, endpoint, tasks)
     assert result.code == 2 and "no item can be graded here: needs no_such_thing" in result.err
     assert len(list(Path("runs").iterdir())) == 1 and endpoint.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [
+        ("humaneval_plus", {"prompt": "def f():\n", "entry_point": "f", "test": "import numpy as np\n"}),
+        (
+            "mbpp_plus",
+            {"prompt": "Write f.", "code": "def f(): 1", "test_list": ["f()"], "test": "import numpy as np\n"},
+        ),
+        ("humaneval", {"prompt": "def f():\n", "entry_point": "f", "test": "def check(f): pass"}),
+        ("mbpp", {"text": "Write f.", "code": "def f(): 1", "test_list": ["f()"], "test_setup_code": ""}),
+    ],
+)
+def test_items_whose_tests_need_a_library_say_so(task: str, row: dict[str, Any]) -> None:
+    (item,) = ItemLoader().items_of(catalog.find(task, ()), [{"task_id": 1, **row}])
+    assert item.metadata["libraries"] == ("numpy" if "numpy" in row.get("test", "") else "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="landlock is one of Linux")
