@@ -24,6 +24,7 @@ from evalkit.types import Failure, Generation, Item, Json, SandboxChoice, Score,
 
 _TEXTS = ("prediction", "completion", "output")
 _BARE = _TEXTS[:2]
+_SHOWN_REASONS = 3
 _AHEAD = 8
 """Rows a thread is ahead of the one whose result is written next."""
 
@@ -60,7 +61,7 @@ class Graded:
     item: str | None = None
     """Id of the task's item that it answers, if the rows are those of a task."""
     bad: bool = False
-    """Whether it could not be graded at all."""
+    """Whether it could not be graded, which is the fault of the row, of its item or of this machine."""
 
     def line(self) -> dict[str, Json]:
         """What stands in the file of results."""
@@ -98,7 +99,7 @@ def make_row(fields: Mapping[str, Json], name: Json, items: Mapping[str, Item] |
         raise BadRow("no field target")
     texts = [name for name in _TEXTS if name in fields]
     if len(texts) != 1:
-        raise BadRow(f"both {' and '.join(texts)}" if texts else "neither prediction nor output")
+        raise BadRow(f"both {' and '.join(texts)}" if texts else f"neither {_BARE[items is not None]} nor output")
     metadata, args = fields.get("metadata") or {}, fields.get("args") or {}
     if not isinstance(metadata, dict) or not isinstance(args, dict):
         raise BadRow("metadata and args must be objects")
@@ -107,6 +108,8 @@ def make_row(fields: Mapping[str, Json], name: Json, items: Mapping[str, Item] |
     question = fields.get("question")
     messages = (("user", str(question)),) if question else ()
     prediction = fields[texts[0]] if texts[0] in _BARE else None
+    if isinstance(prediction, (dict, list)):
+        raise BadRow(f"{texts[0]} must be one answer, not {'a list' if isinstance(prediction, list) else 'an object'}")
     return Row(
         id=name,
         item=item or Item(id=str(name), messages=messages, target=fields["target"], metadata=metadata),
@@ -207,7 +210,9 @@ class Grader:
             return Graded(id=name, number=number, score=self._errored(str(fault)), bad=True)
         try:
             item = None if self._items is None else row.item.id
-            return Graded(id=row.id, number=number, score=self.grade(row), label=row.label, item=item)
+            score = self.grade(row)
+            bad = score.status is Status.ERRORED and row.generation.failure is None
+            return Graded(id=row.id, number=number, score=score, label=row.label, item=item, bad=bad)
         except Exception as fault:  # the boundary of a row: whatever a scorer does with it, the others are graded
             score = self._errored(f"{type(fault).__name__}: {fault}")
             return Graded(id=row.id, number=number, score=score, label=row.label, bad=True)
@@ -271,22 +276,24 @@ class Tally:
     labelled: int = 0
     false_positives: int = 0
     false_negatives: int = 0
-    bad: int = 0
+    bad: collections.Counter[str] = field(default_factory=collections.Counter)
+    """Why rows could not be graded."""
     kinds: collections.Counter[str] = field(default_factory=collections.Counter)
     """Of code that did not pass."""
     by_item: dict[str, list[bool]] = field(default_factory=dict)
-    """Of a task: item -> whether each of its rows is right."""
+    """Of a task: item -> whether each of its rows is right, without those that say nothing of the model."""
 
     def add(self, graded: Graded) -> None:
         """Count one result. A right answer that got no value is a false negative; a wrong one without is not judged."""
         score = graded.score
         self.n += 1
-        self.bad += graded.bad
         self.statuses[score.status.value] += 1
+        if graded.bad:
+            self.bad[score.reason or ""] += 1
         self.value_sum += score.value or 0.0
         if (kind := score.detail.get("kind")) is not None:
             self.kinds[str(kind)] += 1
-        if graded.item is not None:
+        if graded.item is not None and score.status is not Status.ERRORED:
             self.by_item.setdefault(graded.item, []).append(score.value == 1.0)
         if graded.label is None:
             return
@@ -304,6 +311,9 @@ class Tally:
             parts.append(f"mean value of the scored {self.value_sum / scored:.4f}")
         if self.kinds:
             parts.append("not passed: " + ", ".join(f"{kind} {n}" for kind, n in self.kinds.most_common()))
+        if self.bad:
+            shown = ", ".join(f"{reason:.100} ({n})" for reason, n in self.bad.most_common(_SHOWN_REASONS))
+            parts.append(f"not graded, and in no score: {shown}{', ...' if len(self.bad) > _SHOWN_REASONS else ''}")
         if self.by_item:
             parts.append(self._passes())
         if self.labelled:
@@ -314,7 +324,7 @@ class Tally:
         return "; ".join(parts)
 
     def _passes(self) -> str:
-        """pass@1, and pass@k for the k that every item has; what was not graded counts as wrong."""
+        """pass@1, and pass@k for the k that every item has; of the items that have a row that was graded."""
         from evalkit.stats.metrics import pass_at_k  # here, since most files have no use for numpy
 
         right = [sum(rows) for rows in self.by_item.values()]

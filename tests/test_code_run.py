@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 import sqlite3
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Cli
 from support.endpoint import Endpoint, Reply
+
+from evalkit.errors import SandboxUnavailable
+from evalkit.scoring.sandbox import backends
+from evalkit.scoring.sandbox.worker import Worker
+from evalkit.tasks import catalog
+from evalkit.tasks.items import ItemLoader
 
 ROWS = [
     {"id": f"q{i}", "prompt": f'def times{i}(n):\n    """{i} times n."""\n', "entry_point": f"times{i}", "i": i}
@@ -126,6 +135,32 @@ def test_items_that_cannot_be_graded_are_not_asked(cli: Cli, tasks: Path) -> Non
     assert len(list(Path("runs").iterdir())) == 1 and endpoint.bodies == []
 
 
+@pytest.mark.parametrize(
+    ("task", "row"),
+    [
+        ("humaneval_plus", {"prompt": "def f():\n", "entry_point": "f", "test": "import numpy as np\n"}),
+        (
+            "mbpp_plus",
+            {"prompt": "Write f.", "code": "def f(): 1", "test_list": ["f()"], "test": "import numpy as np\n"},
+        ),
+        ("humaneval", {"prompt": "def f():\n", "entry_point": "f", "test": "def check(f): pass"}),
+        ("mbpp", {"text": "Write f.", "code": "def f(): 1", "test_list": ["f()"], "test_setup_code": ""}),
+    ],
+)
+def test_items_whose_tests_need_a_library_say_so(task: str, row: dict[str, Any]) -> None:
+    (item,) = ItemLoader().items_of(catalog.find(task, ()), [{"task_id": 1, **row}])
+    assert item.metadata["libraries"] == ("numpy" if "numpy" in row.get("test", "") else "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="landlock is one of Linux")
+def test_where_programs_cannot_start_others_no_item_that_needs_it_is_asked(cli: Cli, tasks: Path) -> None:
+    (tasks / "times.yaml").write_text(TASK.replace("cpu_s: 1,", "tests: unittest, processes: true, cpu_s: 1,"))
+    with Endpoint(answering) as endpoint:
+        result = run(cli, endpoint, tasks, "--sandbox", "landlock")
+    assert endpoint.bodies == [] and result.code == 2
+    assert "needs a sandbox that lets programs start others, as landlock does not" in result.err
+
+
 def test_grade_stored_completions_of_a_task(cli: Cli, tasks: Path) -> None:
     lines = [
         {"id": "a", "task_id": "q1", "completion": "    return n\n"},
@@ -136,6 +171,7 @@ def test_grade_stored_completions_of_a_task(cli: Cli, tasks: Path) -> None:
         {"id": "f", "completion": "pass"},
         {"id": "g", "task_id": "q3"},
         {"id": "h", "task_id": "q3", "completion": "    return 3 * n", "output": "x"},
+        {"id": "i", "task_id": "q3", "completion": ["    return 3 * n"]},
     ]
     Path("completions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "not json\n")
     args = ["--scorer", "code", "--task", "times", "--tasks-dir", tasks]
@@ -148,11 +184,44 @@ def test_grade_stored_completions_of_a_task(cli: Cli, tasks: Path) -> None:
     assert [f.get("item") for f in found[:4]] == ["q1", "q1", "q2", "q2"]
     assert (found[1]["kind"], found[1]["tests"], found[3]["kind"]) == ("wrong answer", "F", "no code")
     reasons = [f["reason"] for f in found[4:]]
-    assert "no item 'q9'" in reasons[0] and "no item 'f'" in reasons[1] and "neither" in reasons[2]
-    assert "both completion and output" in reasons[3] and "not JSON" in reasons[4]
+    assert "no item 'q9'" in reasons[0] and "no item 'f'" in reasons[1] and "neither completion nor" in reasons[2]
+    assert "both completion and output" in reasons[3] and "not a list" in reasons[4] and "not JSON" in reasons[5]
     assert "2 items: pass@1 50.0 %, pass@2 100.0 %" in result.err
     only = cli("grade", "--task", "times", "--tasks-dir", tasks, "--target", "1", "--answer", "1")
     assert only.code == 2 and "--task goes with --input" in only.err
+
+
+def test_what_cannot_be_graded_is_in_no_score(cli: Cli, tasks: Path) -> None:
+    """Its reason and place are told, and the exit code says so: 0 % would be a statement about the model."""
+    task = TASK.replace("{{i}}", "{{'(' if i == 2 else i}}")  # tests that do not parse
+    (tasks / "times.yaml").write_text(task)
+    lines = [{"task_id": f"q{i}", "completion": f"    return {i} * n\n"} for i in (1, 2, 3)]
+    Path("rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = cli("grade", "--task", "times", "--tasks-dir", tasks, "--input", "rows.jsonl", "--output", "out.jsonl")
+    assert result.code == 1
+    assert "rows.jsonl:2: the item's tests cannot be used" in result.err
+    assert "not graded, and in no score: the item's tests cannot be used" in result.err
+    assert "2 items: pass@1 100.0 %" in result.err
+
+
+def test_an_environment_below_tmp_is_not_hidden() -> None:
+    """The answer's own folder then lies elsewhere, in each kind of sandbox that works here."""
+    packages = Path(tempfile.mkdtemp(dir="/tmp")) / "lib" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "from_tmp.py").write_text("word = 'there'\n")
+    own = backends.interpreter()
+    setup = backends.Setup(dataclasses.replace(own, libraries=(str(packages),)), ("from_tmp",))
+    try:
+        for name in ("namespaces", "bwrap", "landlock"):
+            try:
+                worker = Worker(backends.BACKENDS[name](setup))
+            except SandboxUnavailable as fault:
+                assert "File exists" not in str(fault)
+                continue
+            assert worker.missing == (), name
+            worker.kill()
+    finally:
+        shutil.rmtree(packages.parents[1])
 
 
 def test_the_sandbox_of_the_machine_is_shown(cli: Cli) -> None:
@@ -163,8 +232,20 @@ def test_the_sandbox_of_the_machine_is_shown(cli: Cli) -> None:
     assert all(row["what"] for row in found.values())
 
 
+def test_what_is_missing_is_said_to_the_letter(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("EVALKIT_SANDBOX_PYTHON", "/nonexistent/[python]")
+    assert "pip install 'evalkit[local]'" in cli("doctor").out
+    assert "/nonexistent/[python]" in cli("sandbox", "list").out
+
+
 def test_another_interpreter_may_run_the_code(cli: Cli, tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVALKIT_SANDBOX_PYTHON", sys.executable)
     with Endpoint(answering) as endpoint:
         assert run(cli, endpoint, tasks, "--limit", 1).code == 0
     assert details(only_run())[0]["tests"] == ".."
+
+
+def test_nothing_is_tested_where_nothing_is_isolated(cli: Cli) -> None:
+    result = cli("sandbox", "selftest", "--sandbox", "none", "--allow-unsafe-code")
+    assert result.code == 2 and "isolates nothing" in result.err

@@ -124,6 +124,15 @@ def test_private_tests_that_cannot_be_used(contest: CodeScorer, tmp_path: Path, 
     assert not (tmp_path / "ran").exists(), "nothing of the data set's author is run here"
 
 
+def cruxeval_item(what: str) -> Item:
+    target = {
+        "output": "assert answer() == [1, 2]",
+        "input": "args, named = answer()\nassert f(*args, **named) == [1, 2]",
+    }[what]
+    given = "def f(xs):\n    return sorted(xs)"
+    return Item(id="1", messages=(), target=target, metadata={"given": given})
+
+
 @pytest.mark.parametrize(
     ("what", "text", "value"),
     [
@@ -141,18 +150,35 @@ def test_private_tests_that_cannot_be_used(contest: CodeScorer, tmp_path: Path, 
 )
 def test_cruxeval(what: str, text: str, value: float) -> None:
     """The question's own function runs where the answer cannot reach it."""
-    target = {
-        "output": "assert answer() == [1, 2]",
-        "input": "args, named = answer()\nassert f(*args, **named) == [1, 2]",
-    }[what]
-    given = "def f(xs):\n    return sorted(xs)"
-    item = Item(id="1", messages=(), target=target, metadata={"given": given})
     scorer = CodeScorer({"answer": what, **QUICK})
     try:
-        score = scorer.score(item, generation(text))
+        score = scorer.score(cruxeval_item(what), generation(text))
     finally:
         scorer.close()
     assert (score.status, score.value) == ("scored", value), score
+
+
+@pytest.mark.parametrize(
+    ("what", "answer", "value"),
+    [
+        ("output", "[1, 2]", 1.0),
+        ("output", "assert f([2, 1]) == [1, 2]", 1.0),
+        ("output", "[ANSWER][1, 2][/ANSWER]", 1.0),
+        ("output", "[2, 1]", 0.0),
+        ("output", "f([2, 1])", 0.0),
+        ("input", "[2, 1]", 1.0),
+        ("input", "xs=[2, 1]", 1.0),
+        ("input", "[2, 3]", 0.0),
+        ("output", " ", None),
+    ],
+)
+def test_a_bare_answer_is_the_expression(what: str, answer: str, value: float | None) -> None:
+    scorer = CodeScorer({"answer": what, **QUICK})
+    try:
+        score = scorer.grade_answer(cruxeval_item(what), answer)
+    finally:
+        scorer.close()
+    assert score.value == value, score
 
 
 SUITE = (

@@ -132,6 +132,7 @@ BROKEN = [
     ('{"id": 1, "prediction": "2"}', "no field target"),
     ('{"id": 1, "target": "2"}', "neither prediction nor output"),
     ('{"id": 1, "target": "2", "output": "2", "prediction": "2"}', "both prediction and output"),
+    ('{"id": 1, "target": "2", "prediction": ["2"]}', "prediction must be one answer, not a list"),
     ('{"id": 1, "target": "2", "output": 2}', "must be texts"),
     ('{"id": 1, "target": "2", "output": "2", "args": 7}', "must be objects"),
     ('{"id": 1, "target": "2", "output": "raise"}', "ZeroDivisionError: no such thing"),

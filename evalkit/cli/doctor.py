@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from evalkit import __version__
 from evalkit.cli.common import json_option, print_json, print_table
@@ -43,7 +44,7 @@ def doctor(as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table(("what", "state", "detail"), [(f.what, f.state, f.detail) for f in found])
+        print_table(("what", "state", "detail"), [(f.what, f.state, escape(f.detail)) for f in found])
     if any(f.state == "problem" for f in found):
         raise click.exceptions.Exit(1)
 

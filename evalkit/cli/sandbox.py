@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from evalkit.cli.common import json_option, note, print_json, print_table, sandbox_of, sandbox_options
-from evalkit.errors import SandboxUnavailable
+from evalkit.errors import SandboxUnavailable, UsageError
 from evalkit.scoring.sandbox import Sandbox, probes
 from evalkit.scoring.sandbox.backends import BACKENDS
+from evalkit.scoring.sandbox.pool import NONE
 from evalkit.types import SandboxChoice
 
 
@@ -26,7 +28,9 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    print_table(("sandbox", "works", "layers, or why not"), [(r["sandbox"], r["works"], r["what"]) for r in found])
+    print_table(
+        ("sandbox", "works", "layers, or why not"), [(r["sandbox"], r["works"], escape(r["what"])) for r in found]
+    )
 
 
 def _tried(name: str) -> dict[str, str]:
@@ -42,6 +46,10 @@ def _tried(name: str) -> dict[str, str]:
 @json_option
 def selftest(as_json: bool, **options: Any) -> None:
     """Attack the sandbox from inside with every probe there is. Exit code 1 if one gets through."""
+    if options["sandbox"] == NONE:
+        raise UsageError(
+            "--sandbox none isolates nothing: there is nothing to test, and the probes would do their harm"
+        )
     with Sandbox(sandbox_of(options), workers=1) as made:
         results = probes.run(made)
         tier = made.tier
@@ -49,7 +57,7 @@ def selftest(as_json: bool, **options: Any) -> None:
     if as_json:
         print_json({"sandbox": tier, "held": len(results) - len(through), "probes": results})
     else:
-        rows = [(r.name, r.tries, "held" if r.held else "[red]GOT THROUGH[/red]", r.detail) for r in results]
+        rows = [(r.name, r.tries, "held" if r.held else "[red]GOT THROUGH[/red]", escape(r.detail)) for r in results]
         print_table(("probe", "tries to", "result", "detail"), rows)
         click.echo(f"\n{tier}: {len(results) - len(through)} of {len(results)} probes held")
     if through:

@@ -62,15 +62,18 @@ class CodeScorer:
         self._sandbox()
 
     def lacking(self, item: Item) -> str | None:
-        """Libraries that an item names (`libraries`, a list or one as text) and the sandbox's interpreter lacks."""
+        """Libraries that an item names (`libraries`, a list or one as text), or leave to start programs."""
+        sandbox = self._sandbox()
+        if self._processes and "seccomp" in sandbox.layers and "namespaces" not in sandbox.layers:
+            return f"needs a sandbox that lets programs start others, as {sandbox.backend} does not (docs/sandbox.md)"
         needed = set(re.findall(r"\w+", str(item.metadata.get("libraries") or "")))
-        absent = {line.partition(":")[0] for line in self._sandbox().missing} if needed else set()
+        absent = {line.partition(":")[0] for line in sandbox.missing} if needed else set()
         return f"needs {', '.join(sorted(absent & needed))}" if absent & needed else None
 
     def score(self, item: Item, generation: Generation) -> Score:
         """Run the code of an answer, which is looked for in the text."""
-        if self._answer is not None:
-            return self._graded(item, generation, lambda text: self._expression(text, self._answer or ""))
+        if (what := self._answer) is not None:
+            return self._graded(item, generation, lambda text: _expression(text, what))
         prompt, entry_point = _texts(item, "prompt", "entry_point")
         return self._graded(item, generation, lambda text: find_code(text, prompt=prompt, entry_point=entry_point))
 
@@ -79,9 +82,9 @@ class CodeScorer:
         return None
 
     def grade_answer(self, item: Item, answer: str) -> Score:
-        """Run a bare answer: code that continues the item's prompt, or stands for itself."""
-        if self._answer is not None:
-            return self.score(item, Generation(answer=answer))
+        """Run a bare answer: code that continues the item's prompt, or stands for itself; or an expression."""
+        if (what := self._answer) is not None:
+            return self._graded(item, Generation(answer=answer), lambda text: _expression(text, what, bare=True))
         prompt, entry_point = _texts(item, "prompt", "entry_point")
         return self._graded(item, Generation(answer=answer), lambda text: completed(prompt, text, entry_point))
 
@@ -153,19 +156,6 @@ class CodeScorer:
             )
         )
 
-    def _expression(self, text: str, what: str) -> Code | None:
-        """An expression as a function that gives its value; the question's own code runs with the tests."""
-        found = find_expression(text)
-        if found is None:
-            return None
-        both = asserted(found.answer)
-        expression = found.answer if both is None else both[what == "output"]
-        if what == "input":
-            expression = f"(lambda *args, **named: (args, named))(\n{expression}\n)"
-        variant = f"def answer():\n    return (\n{expression}\n)\n"
-        shown = found.answer if both is None else both[what == "output"]
-        return Code(text=shown, step=found.step, preamble="", variants=(variant,), conclusive=found.conclusive)
-
     def _sandbox(self) -> Sandbox:
         with self._starting:
             if self._started is None:
@@ -176,6 +166,23 @@ class CodeScorer:
                     memory_bytes=self._limits.memory_bytes,
                 )
             return self._started
+
+
+def _expression(text: str, what: str, bare: bool = False) -> Code | None:
+    """An expression as a function that gives its value; the question's own code runs with the tests.
+
+    A `bare` answer is one as a whole, where it has neither tags nor an assertion.
+    """
+    found = find_expression(text)
+    if found is None and bare and text.strip():
+        found = Extracted(text.strip(), "bare")
+    if found is None:
+        return None
+    both = asserted(found.answer)
+    shown = found.answer if both is None else both[what == "output"]
+    expression = f"(lambda *args, **named: (args, named))(\n{shown}\n)" if what == "input" else shown
+    variant = f"def answer():\n    return (\n{expression}\n)\n"
+    return Code(text=shown, step=found.step, preamble="", variants=(variant,), conclusive=found.conclusive)
 
 
 def _texts(item: Item, *names: str) -> tuple[str, ...]:

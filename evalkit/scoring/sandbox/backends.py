@@ -33,6 +33,7 @@ _ROOM_BYTES = 512 * 2**20
 _SHARED = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 _PROGRAMS = ("/bin", "/usr/bin")
 _FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types", "/usr/share/zoneinfo")
+_PRIVATE = ("/tmp", "/var/tmp", "/scratch")
 ENVIRONMENT = {
     "HOME": "/tmp",
     "TMPDIR": "/tmp",
@@ -181,12 +182,27 @@ def _together(setup: Setup) -> int | None:
     return None if setup.without & {"rlimits", "cgroup"} else 2 * setup.memory_bytes + 2**30
 
 
-def _wanted(setup: Setup, *, namespaces: bool, scratch: str = "/tmp", sealed: bool = True) -> dict[str, object]:
+def _shown(setup: Setup) -> list[str]:
+    """What an answer finds inside."""
     own = setup.interpreter
-    packages = list(own.libraries) if setup.libraries else []
-    programs = (
-        [p for p in (*_PROGRAMS, str(Path(own.executable).parent)) if Path(p).exists()] if setup.processes else []
-    )
+    packages = own.libraries if setup.libraries else ()
+    programs = (*_PROGRAMS, str(Path(own.executable).parent)) if setup.processes else ()
+    return [*own.read_only, *packages, *(p for p in programs if Path(p).exists())]
+
+
+def _private(setup: Setup) -> str:
+    """Where an answer's own folder lies inside: an environment below /tmp must not be hidden by it."""
+    shown = [*_shown(setup), setup.interpreter.executable]
+    free = (p for p in _PRIVATE if not any(path == p or path.startswith(p + "/") for path in shown))
+    return next(free)
+
+
+def _environment(setup: Setup) -> dict[str, str]:
+    """All that an answer finds in its environment."""
+    return {name: _private(setup) if value == _PRIVATE[0] else value for name, value in ENVIRONMENT.items()}
+
+
+def _wanted(setup: Setup, *, namespaces: bool, scratch: str | None = None, sealed: bool = True) -> dict[str, object]:
     return {
         "namespaces": namespaces and "namespaces" not in setup.without,
         "landlock": sealed and "landlock" not in setup.without,
@@ -194,10 +210,11 @@ def _wanted(setup: Setup, *, namespaces: bool, scratch: str = "/tmp", sealed: bo
         "rlimits": "rlimits" not in setup.without,
         "own_users": namespaces and "namespaces" not in setup.without,
         "landlock_needed": False,
-        "read_only": [*own.read_only, *packages, *programs],
-        "scratch": scratch,
+        "read_only": _shown(setup),
+        "private": _private(setup),
+        "scratch": scratch or _private(setup),
         "libraries": list(setup.libraries),
-        "libraries_from": packages,
+        "libraries_from": list(setup.interpreter.libraries) if setup.libraries else [],
     }
 
 
@@ -206,7 +223,7 @@ def _scratch() -> Path:
 
 
 def _launch(setup: Setup, wanted: Mapping[str, object], scratch: Path | None) -> Launch:
-    around = os.environ if "environment" in setup.without else ENVIRONMENT
+    around = os.environ if "environment" in setup.without else _environment(setup)
     command = _python(setup.interpreter.executable)
     together = _together(setup)
     return Launch(command=command, wanted=wanted, scratch=scratch, environment=around, together_bytes=together)
@@ -216,7 +233,7 @@ def _namespaces(setup: Setup) -> Launch:
     if not sys.platform.startswith("linux"):
         raise SandboxUnavailable("namespaces exist on Linux only")
     scratch = _scratch() if "namespaces" in setup.without else None
-    wanted = _wanted(setup, namespaces=True, scratch=str(scratch or "/tmp"))
+    wanted = _wanted(setup, namespaces=True, scratch=str(scratch) if scratch else None)
     return _launch(setup, wanted, scratch)
 
 
@@ -242,14 +259,14 @@ def _bwrap(setup: Setup) -> Launch:
     if program is None:
         raise SandboxUnavailable("the program bwrap is not installed (Debian, Ubuntu: apt install bubblewrap)")
     own = setup.interpreter
-    shown = [*own.read_only, *(own.libraries if setup.libraries else ()), own.executable]
+    shown = [*_shown(setup), own.executable]
     binds = [part for path in shown for part in ("--ro-bind", os.path.realpath(path), path)]
     devices = [part for name in ("null", "zero", "full", "random", "urandom") for part in _device(name)]
-    variables = [part for name, value in ENVIRONMENT.items() for part in ("--setenv", name, value)]
+    variables = [part for name, value in _environment(setup).items() for part in ("--setenv", name, value)]
     command = [
         program, "--unshare-user", "--unshare-all", "--uid", "65534", "--gid", "65534",
         "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", *variables, *binds, *devices,
-        "--size", str(_ROOM_BYTES), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/", "--",
+        "--size", str(_ROOM_BYTES), "--tmpfs", _private(setup), "--remount-ro", "/", "--chdir", "/", "--",
     ]  # fmt: skip
     wanted = {**_wanted(setup, namespaces=False), "own_users": True}
     command += _python(own.executable)

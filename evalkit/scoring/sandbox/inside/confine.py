@@ -27,7 +27,7 @@ _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _LOCKED_FLAGS = 2 | 4 | 8 | 1024 | 2048 | 4096
 """nosuid, nodev, noexec, noatime, nodiratime, relatime, as statvfs has them: a user namespace must keep them."""
 
-_OWN_FILES = {"hosts": "127.0.0.1 localhost\n", "passwd": "nobody:x:65534:65534:nobody:/tmp:/bin/false\n"}
+_OWN_FILES = {"hosts": "127.0.0.1 localhost\n", "passwd": "nobody:x:65534:65534:nobody:/:/bin/false\n"}
 """In /etc, in place of this machine's."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -73,8 +73,8 @@ def fresh_tmp(target: str, size: int) -> None:
     mount("tmpfs", target, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={size},nr_inodes=4096,mode=700")
 
 
-def enter_room(read_only: list[str]) -> int:
-    """Put this process into namespaces of its own, with a root that holds `read_only`, a few devices and an empty /tmp.
+def enter_room(read_only: list[str], private: str) -> int:
+    """Put this process into namespaces of its own, with a root of `read_only`, a few devices and an empty `private`.
 
     It becomes nobody. Its children are in a new PID namespace. Gives an fd of the /proc outside, which is the only way
     left to it, for `PidNamespace`.
@@ -84,7 +84,7 @@ def enter_room(read_only: list[str]) -> int:
         # A root that an unprivileged namespace inherits is locked: nobody in it can undo a mount.
         unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
         loopback()
-        _build_root(read_only)
+        _build_root(read_only, private)
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -97,7 +97,7 @@ def enter_room(read_only: list[str]) -> int:
         unshare(CLONE_NEWUSER | CLONE_NEWPID | everything)
         _map_ids(proc, uid, gid)
         loopback()
-        _build_root(read_only)
+        _build_root(read_only, private)
     return proc
 
 
@@ -114,7 +114,7 @@ def _map_ids(proc: int, uid: int, gid: int) -> None:
             os.close(fd)
 
 
-def _build_root(read_only: list[str]) -> None:
+def _build_root(read_only: list[str], private: str) -> None:
     """A root of two steps, since what is bound may lie below the folder that the first one takes."""
     mount("none", "/", flags=_MS_REC | _MS_PRIVATE)
     mount("tmpfs", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
@@ -129,7 +129,7 @@ def _build_root(read_only: list[str]) -> None:
     for name in ("null", "zero", "full", "random", "urandom"):
         if os.path.exists("/old/dev/" + name):
             _bind("/dev/" + name, device=True)
-    os.mkdir("/new/tmp", 0o700)
+    os.makedirs("/new" + private, 0o700)
     os.makedirs("/new/etc", 0o755, exist_ok=True)
     for name, text in _OWN_FILES.items():
         with open("/new/etc/" + name, "wb") as file:  # as bytes: a codec could not be imported at this moment

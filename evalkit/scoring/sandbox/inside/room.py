@@ -10,8 +10,6 @@ import confine  # type: ignore[import-not-found]
 import leftovers  # type: ignore[import-not-found]
 import seccomp  # type: ignore[import-not-found]
 
-_TMP = "/tmp"
-
 
 class Room:
     """Namespaces around, and the layers for each child."""
@@ -20,6 +18,7 @@ class Room:
         self.layers: list[str] = ["rlimits"] if wanted["rlimits"] else []
         self._own_users = wanted["own_users"]
         self._scratch = wanted["scratch"]
+        self._private = wanted["private"]
         self._n = 0
         readable = wanted["read_only"]
         self._readable = [p for p in (_own_paths() if readable is None else readable) if os.path.exists(p)]
@@ -30,7 +29,7 @@ class Room:
         if wanted["namespaces"]:
             if len(os.listdir("/proc/self/task")) > 1:
                 go_on_in_a_child()  # without the threads that a library started: with them no namespace can be made
-            proc = confine.enter_room(self._readable)
+            proc = confine.enter_room(self._readable, self._private)
             self.layers.insert(0, "namespaces")
             go_on_in_a_child()  # which is the first process of the PID namespace
             self._pids = confine.PidNamespace(proc)
@@ -60,7 +59,7 @@ class Room:
         """A child as process 1 of its own world, where that is possible; the folder that it may write to."""
         self._n += 1
         if self._pids is not None:
-            return self._pids.fork(), _TMP
+            return self._pids.fork(), self._private
         folder = os.path.join(self._scratch, f"s{os.getpid()}-{self._n}")
         os.mkdir(folder, 0o700)
         return os.fork(), folder
@@ -73,7 +72,7 @@ class Room:
             confine.fresh_tmp(folder, tmp_bytes)
         if folder is not None:
             os.chdir(folder)
-            if folder != _TMP:
+            if folder != self._private:
                 os.environ.update(HOME=folder, TMPDIR=folder)
         if self._own_users:
             limits = {**limits, "NPROC": 128}  # counted within the user namespace
@@ -88,7 +87,7 @@ class Room:
 
     def clean(self, folder: str | None) -> None:
         """Remove what a child left; a file system of its own has gone with it."""
-        if folder not in (None, _TMP):
+        if folder not in (None, self._private):
             leftovers.remove(folder)
 
 
