@@ -65,7 +65,7 @@ def _named(entries: Sequence[Entry], name: str) -> TaskSpec:
         if entry.problem and entry.file.stem == name.rpartition("/")[2]:
             raise entry.problem
     broken = sum(e.task is None for e in entries)
-    hint = f"{broken} task files are broken, see: evalkit tasks validate" if broken else ""
+    hint = f"{broken} task files are broken, see: evalkit tasks validate" if broken else "all of them: evalkit tasks list"
     raise UnknownName("task", name, list(known), hint)
 
 
