@@ -65,7 +65,8 @@ def _named(entries: Sequence[Entry], name: str) -> TaskSpec:
         if entry.problem and entry.file.stem == name.rpartition("/")[2]:
             raise entry.problem
     broken = sum(e.task is None for e in entries)
-    hint = f"{broken} task files are broken, see: evalkit tasks validate" if broken else "all of them: evalkit tasks list"
+    validate, every = "evalkit tasks validate", "evalkit tasks list"
+    hint = f"{broken} task files are broken, see: {validate}" if broken else f"all of them: {every}"
     raise UnknownName("task", name, list(known), hint)
 
 
