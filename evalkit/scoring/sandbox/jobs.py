@@ -73,6 +73,10 @@ class Source:
     name: str = "solution"
     """`__name__`: `__main__` for programs."""
 
+    def part(self) -> dict[str, Any]:
+        """For the process that runs it."""
+        return {"variants": self.variants, "preamble": self.preamble, "name": self.name}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -117,7 +121,7 @@ class Examination:
             "cases": self.cases,
             "call_s": self.call_s,
         }
-        return {"mode": "examine", "parts": [dataclasses.asdict(self.source), exam], **_common(self.limits)}
+        return {"mode": "examine", "parts": [self.source.part(), exam], **_common(self.limits)}
 
     @property
     def within_s(self) -> float:
@@ -141,7 +145,7 @@ class Suite:
 
     def message(self) -> dict[str, Any]:
         """For the zygote."""
-        part = [dataclasses.asdict(self.source), self.tests]
+        part = [self.source.part(), self.tests]
         return {"mode": "suite", "processes": self.processes, "parts": [part], **_common(self.limits)}
 
     @property
@@ -164,7 +168,7 @@ class Programs:
 
     def message(self) -> dict[str, Any]:
         """For the zygote."""
-        part = [dataclasses.asdict(self.source), list(self.inputs)]
+        part = [self.source.part(), list(self.inputs)]
         return {"mode": "program", "parts": [part], **_common(self.limits)}
 
     @property

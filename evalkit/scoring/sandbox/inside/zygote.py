@@ -50,6 +50,7 @@ class Zygote:
     def __init__(self, room: Room, jobs: Channel) -> None:
         self._room = room
         self._jobs = jobs
+        self._silent = dict.fromkeys((0, 1, 2), os.open("/dev/null", os.O_RDWR))
         self._judge: Any = None
         self._passing = bytearray(_MOST_REPORT)
         """What goes from a child to the one who gives jobs; wiped after each."""
@@ -100,8 +101,7 @@ class Zygote:
         ours, theirs = socket.socketpair()
         report, write = os.pipe()
         until_s = time.monotonic() + job["wall_s"]
-        null = os.open("/dev/null", os.O_RDWR)
-        fds, most = {0: null, 1: null, 2: null, 3: theirs.fileno()}, _most_answer(job)
+        fds, most = {**self._silent, 3: theirs.fileno()}, _most_answer(job)
         candidate = self._child(job, fds, lambda source: solution.serve(source, 3, most))
         if self._judge is not None and self._judge.limits != job["limits"]:
             self._dismiss()
@@ -111,7 +111,6 @@ class Zygote:
         ours.close()
         theirs.close()
         os.close(write)
-        os.close(null)
         watch = Watch(candidate, job, until_s + 1.0)
         watch.wait(report)
         if watch.stopped is not None or not trusted.may_stay():
@@ -126,14 +125,12 @@ class Zygote:
     def _fork_judge(self, limits: dict[str, int], control: socket.socket) -> Child:
         """Fork the process that examines: the data set's code, sealed like the other, and able to write nothing."""
         said, say = os.pipe()
-        null = os.open("/dev/null", os.O_RDWR)
         pid = os.fork()
         if pid:
             os.close(say)
-            os.close(null)
             return Child(pid, None, said)
         try:
-            _settle({0: null, 1: null, 2: null, 3: control.fileno(), _JOBS: 0, _SEALED: say})
+            _settle({**self._silent, 3: control.fileno(), _JOBS: 0, _SEALED: say})
             try:
                 self._room.seal(None, {**limits, "FSIZE": 0, "CPU": _JUDGE_CPU_S}, 0, False)
             except BaseException as fault:
@@ -149,14 +146,12 @@ class Zygote:
     def _suite(self, job: dict[str, Any]) -> None:
         """Tests that share a process with the answer."""
         report, write = os.pipe()
-        null = os.open("/dev/null", os.O_RDWR)
         suite = _suites()
         word = os.urandom(16).hex()
-        fds = {0: null, 1: null, 2: null, 4: write}
+        fds = {**self._silent, 4: write}
         child = self._child(job, fds, lambda part: suite.run(*part, word, 4))
         child.wait_until_read()
         os.close(write)
-        os.close(null)
         watch = Watch(child, job, time.monotonic() + job["wall_s"])
         watch.wait(report)
         self._finish(watch, report, [child], word)
