@@ -21,6 +21,7 @@ _COMPILED = 256
 """Texts of tests that are kept compiled: an item has many answers. Large ones do not come to that (`judge`)."""
 _MOST_SHOWN = 300
 _KINDS = {"MemoryError": "memory"}
+_NOTHING = object()
 
 
 class Failed(Exception):
@@ -41,8 +42,8 @@ class Line:
         self._until_s = until_s
         self._call_s = call_s
         self.n_asked = 0
-        self.last = ""
-        """The last result, as shown to people."""
+        self.last: Any = _NOTHING
+        """The last result."""
         self.broken: _Broken | None = None
         """Kept, since tests may swallow everything that is raised in them."""
 
@@ -83,7 +84,7 @@ class Line:
             value = decode(rest[0], self._remote)
         except Exception:
             raise self._over("wrong answer", "the answer is no value") from None
-        self.last = shown(value)
+        self.last = value
         return value
 
     def _remote(self, handle: Any) -> Any:
@@ -251,7 +252,8 @@ def _why(fault: BaseException, line: Line, exam: dict[str, Any]) -> dict[str, An
         what = str(fault)[:_MOST_SHOWN] if isinstance(fault, _Wrong) else ""
         if not what and not isinstance(fault, AssertionError):
             what = "the test cannot use the answer (" + described(fault) + ")"
-        last = f"; the last result was {line.last}" if line.last and not isinstance(fault, _Wrong) else ""
+        tell = line.last is not _NOTHING and not isinstance(fault, _Wrong)
+        last = f"; the last result was {shown(line.last)}" if tell else ""
         return {"kind": "wrong answer", "reason": (what + where + last).lstrip(": ")}
     return {"kind": "task", "reason": "the item's tests fail by themselves: " + described(fault) + where}
 

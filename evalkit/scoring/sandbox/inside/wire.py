@@ -24,6 +24,9 @@ from typing import Any
 MOST_BYTES = 256 * 2**20
 _DEEPEST = 200
 _EXACT = 2**53
+_SCALARS = frozenset({str, bool, float, type(None)})
+_NUMBERS = frozenset({int, float, bool})
+_NESTED = frozenset({list, dict})
 _CHUNK = 1 << 12
 
 
@@ -50,13 +53,13 @@ def encode(value: Any, refer: Callable[[Any], Any], depth: int = 0) -> Any:
         raise TooLarge("nested more than " + str(_DEEPEST) + " deep")
     deeper = depth + 1
     if kind is list:
-        return [encode(v, refer, deeper) for v in value]
+        return _all(value, refer, deeper)
     if kind is tuple:
-        return {"t": [encode(v, refer, deeper) for v in value]}
+        return {"t": _all(list(value), refer, deeper)}
     if kind is dict:
         return {"d": [[encode(k, refer, deeper), encode(v, refer, deeper)] for k, v in value.items()]}
     if kind is set or kind is frozenset:
-        return {"s" if kind is set else "z": [encode(v, refer, deeper) for v in value]}
+        return {"s" if kind is set else "z": _all(list(value), refer, deeper)}
     if kind is bytes or kind is bytearray:
         return {"b": value.hex()}
     if kind is complex:
@@ -64,6 +67,14 @@ def encode(value: Any, refer: Callable[[Any], Any], depth: int = 0) -> Any:
     if kind is range:
         return {"r": [encode(v, refer, deeper) for v in (value.start, value.stop, value.step)]}
     return _less_plain(value, kind, refer, deeper)
+
+
+def _all(values: list[Any], refer: Callable[[Any], Any], depth: int) -> list[Any]:
+    """Each encoded; a long list of numbers or texts is JSON as it is."""
+    kinds = set(map(type, values))
+    if kinds <= _SCALARS or (kinds <= _NUMBERS and -_EXACT < min(values) and max(values) < _EXACT):
+        return values
+    return [encode(v, refer, depth) for v in values]
 
 
 def _less_plain(value: Any, kind: type, refer: Callable[[Any], Any], depth: int) -> Any:
@@ -112,6 +123,8 @@ _BASES: list[tuple[type, Callable[[Any], Any]]] = [
 def decode(data: Any, resolve: Callable[[Any], Any]) -> Any:
     """The value of `encode`; references are what `resolve` makes of them. Raises anything for what is none."""
     if isinstance(data, list):
+        if _NESTED.isdisjoint(map(type, data)):
+            return data
         return [decode(v, resolve) for v in data]
     if not isinstance(data, dict):
         return data
@@ -119,11 +132,11 @@ def decode(data: Any, resolve: Callable[[Any], Any]) -> Any:
         raise ValueError("not an encoded value")
     ((tag, content),) = data.items()
     if tag == "t":
-        return tuple([decode(v, resolve) for v in content])
+        return tuple(_listed(content, resolve))
     if tag == "d":
         return {decode(k, resolve): decode(v, resolve) for k, v in content}
     if tag in ("s", "z"):
-        return (set if tag == "s" else frozenset)([decode(v, resolve) for v in content])
+        return (set if tag == "s" else frozenset)(_listed(content, resolve))
     if tag == "i":
         return int(content, 16)
     if tag == "b":
@@ -141,6 +154,13 @@ def decode(data: Any, resolve: Callable[[Any], Any]) -> Any:
     if tag == "h":
         return resolve(content)
     raise ValueError("unknown tag")
+
+
+def _listed(content: Any, resolve: Callable[[Any], Any]) -> list[Any]:
+    if not isinstance(content, list):
+        raise ValueError("not an encoded value")
+    found: list[Any] = decode(content, resolve)
+    return found
 
 
 def _from_text(name: str, content: Any) -> Any:
