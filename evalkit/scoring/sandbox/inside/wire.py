@@ -72,7 +72,7 @@ def encode(value: Any, refer: Callable[[Any], Any], depth: int = 0) -> Any:
 def _all(values: list[Any], refer: Callable[[Any], Any], depth: int) -> list[Any]:
     """Each encoded; a long list of numbers or texts is JSON as it is."""
     kinds = set(map(type, values))
-    if kinds <= _SCALARS or (kinds <= _NUMBERS and -_EXACT < min(values) and max(values) < _EXACT):
+    if kinds <= _SCALARS or (kinds <= _NUMBERS and min(values) > -_EXACT and max(values) < _EXACT):
         return values
     return [encode(v, refer, depth) for v in values]
 
