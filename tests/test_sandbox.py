@@ -366,3 +366,53 @@ def test_what_is_left_behind_is_removed_and_nothing_else(tmp_path: Path) -> None
     remove(str(left))
     assert [p.name for p in tmp_path.iterdir()] == ["outside"]
     assert (outside / "kept").read_text() == "x" and outside.stat().st_mode & 0o777 == 0o755
+
+
+INVENTED = """
+import os, struct, time
+for data in (b'["ready"]', b'["raise", "' + b"%d" * 30_000_000 + b'", "text"]'):
+    data = memoryview(struct.pack(">I", len(data)) + data)
+    while data:
+        data = data[os.write(3, data):]
+time.sleep(20)
+"""
+
+
+def test_what_an_answer_has_the_judge_keep_is_not_kept_for_the_next() -> None:
+    """Names of exceptions, here: one process examines many answers, and its memory is bounded."""
+    limits = {"memory_bytes": 2**28}
+    right = "def f(x): return [x * x] * 1_000_000"
+    with Sandbox(workers=1, memory_bytes=2**28) as sandbox:
+        for number in range(9):
+            assert examined(sandbox, INVENTED % number, **limits).kind is Kind.EXCEPTION
+        assert examined(sandbox, right, "assert f(2) == [4] * 1_000_000", **limits).kind is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
+def test_where_memory_runs_out_the_program_goes_first() -> None:
+    """Not the zygote: an answer could so make itself an error of the sandbox, which does not count as wrong."""
+    with made("namespaces") as sandbox, ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(program, sandbox, "import time\ntime.sleep(1)")
+        (pid,) = sandbox.pids()
+        found = {}
+        until_s = time.monotonic() + 5
+        while max(found.values(), default=0) < 1000 and not waiting.done() and time.monotonic() < until_s:
+            found = {one: priority(one) for one in (pid, *descendants(pid))}
+            time.sleep(0.02)
+        assert sorted(found.values())[-1] == 1000
+        assert sorted(found.values())[0] == found[pid] < 1000
+        assert waiting.result().kind is None
+
+
+def priority(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+    return 0
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    with contextlib.suppress(OSError):
+        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+            found += [child, *descendants(child)]
+    return found

@@ -220,10 +220,12 @@ def _reported(result: Mapping[str, Any]) -> Outcome:
         raise Failed(str(result["reason"]))
     try:
         report = json.loads(result["report"])
-        kind, held = report["kind"], min(int(report["held"]), 100_000)
         if report.get("word") != result.get("word"):
             return Outcome(kind=Kind.TAMPERED, reason="a result that nobody gave", tests="F", cpu_s=result["cpu_s"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        kind, held = report["kind"], max(0, min(int(report["held"]), 100_000))
+        if kind is not None and not isinstance(kind, str):
+            raise TypeError("no kind")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):  # a suite's own process
         _require_sealed(result)
         ended = _ended(result)
         kind = ended.kind or Kind.EXIT

@@ -26,6 +26,7 @@ class Child:
     def __init__(self, pid: int, folder: str | None, said: int) -> None:
         self.pid = pid
         self.folder = folder
+        """What has to be watched and removed, if anything."""
         self._said = said
         self.unsealed: str | None = None
         """Why nothing was run: it could not be sealed off. Known once it has ended."""
@@ -143,6 +144,8 @@ def _overfull(folder: str, most_bytes: int) -> bool:
                         todo.append(entry.path)
                     if n_files > _MOST_FILES:
                         break
-        except OSError:  # it changes while it is looked at
+        except (FileNotFoundError, NotADirectoryError):  # it changes while it is looked at
             continue
+        except OSError:  # locked, or deeper than a path can say: what cannot be counted is too much
+            return True
     return n_files > _MOST_FILES or n_bytes > most_bytes

@@ -6,6 +6,7 @@ Each function does one thing, completely, or raises `OSError`: nothing is weaken
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -182,9 +183,10 @@ class PidNamespace:
     def __init__(self, proc: int) -> None:
         """In the first process of the room; raises `OSError` where that is not allowed."""
         self._own = os.open("self/ns/pid", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+        self._proc = proc
 
     def fork(self) -> int:
-        """`os.fork`, the child being process 1 of its namespace."""
+        """`os.fork`, the child being process 1 of its namespace, and the first to go where memory runs out."""
         unshare(CLONE_NEWPID)
         try:
             pid = os.fork()
@@ -193,6 +195,12 @@ class PidNamespace:
             raise
         if pid:
             join(self._own, CLONE_NEWPID)
+        else:
+            # Else the kernel takes the largest: many small programs could have the zygote killed, and so be no verdict.
+            with contextlib.suppress(OSError):
+                fd = os.open("self/oom_score_adj", os.O_WRONLY, dir_fd=self._proc)
+                os.write(fd, b"1000")
+                os.close(fd)
         return pid
 
 

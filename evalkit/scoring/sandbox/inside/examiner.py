@@ -105,23 +105,23 @@ class Line:
 
 
 _raised: dict[str, type[Exception]] = {}
+"""Of built-in names only: this process serves many answers, and one that invents names must not fill its memory."""
 _NOT_AS_RAISED = (Exception, AssertionError, StopIteration, StopAsyncIteration)
 """A call that raises StopIteration would end a loop of the tests, such as one over `map`, as if all were compared."""
 
 
 def _as_raised(name: str, text: str) -> Exception:
     """`Failed` that is also the built-in exception `name`, so that tests which expect it see it."""
-    if name not in _raised:
-        base = getattr(builtins, name, None)
+    base = vars(builtins).get(name)
+    if isinstance(base, type) and issubclass(base, Exception) and base not in _NOT_AS_RAISED and name not in _raised:
         _raised[name] = Failed
-        if isinstance(base, type) and issubclass(base, Exception) and base not in _NOT_AS_RAISED:
-            try:
-                both = type("Failed", (Failed, base), {})
-                both(text)
-                _raised[name] = both
-            except TypeError:
-                pass  # one that takes other arguments than a text
-    fault = _raised[name](text)
+        try:
+            both = type("Failed", (Failed, base), {})
+            both(text)
+            _raised[name] = both
+        except TypeError:
+            pass  # one that takes other arguments than a text
+    fault = _raised.get(name, Failed)(text)
     fault.kind = _KINDS.get(name, "exception")  # type: ignore[attr-defined]
     return fault
 
@@ -225,13 +225,7 @@ def examine(exam: dict[str, Any], fd: int, until_s: float, most_bytes: int) -> d
     except Exception as fault:
         return {"kind": "task", "reason": "the item's tests cannot be used: " + described(fault), "held": 0}
     try:
-        first = line.wait()
-        if first[0] != "ready":
-            if len(first) < 2:
-                raise _Broken("wrong answer", "what the program says first is no message")
-            name, text = ("SyntaxError", first[-1]) if first[0] == "compile" else (str(first[1]), first[-1])
-            kind = "compile" if first[0] == "compile" else _KINDS.get(name, "exception")
-            return {"kind": kind, "reason": str(text)[:_MOST_SHOWN], "held": 0}
+        _require_ready(line.wait())
         prepared()
         if line.broken is not None:
             raise line.broken
@@ -241,6 +235,16 @@ def examine(exam: dict[str, Any], fd: int, until_s: float, most_bytes: int) -> d
         return {"kind": kind, "reason": reason, "held": held[0]}
     except BaseException as fault:
         return {**_why(fault, line, exam), "held": held[0]}
+
+
+def _require_ready(first: list[Any]) -> None:
+    """Raises `_Broken` for any other first message; looks at texts only, since to show a value can fail."""
+    if first[0] == "ready":
+        return
+    if len(first) < 2 or not all(type(part) is str for part in first):
+        raise _Broken("wrong answer", "what the program says first is no message")
+    kind = "compile" if first[0] == "compile" else _KINDS.get(first[1], "exception")
+    raise _Broken(kind, first[-1][:_MOST_SHOWN])
 
 
 def _why(fault: BaseException, line: Line, exam: dict[str, Any]) -> dict[str, Any]:

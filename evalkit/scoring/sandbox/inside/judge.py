@@ -1,8 +1,8 @@
 """The process that examines, as the zygote sees it: sealed once, and used for one job after another.
 
 The tests of a data set are one author's, who decides what passes in any case; so they may follow one another in a
-process, each with names of its own. A fresh process comes after some jobs, after a large one, and after each that did
-not end by itself. An answer never runs in it.
+process, each with names of its own. A fresh process comes after some jobs, after one that took much, and after each
+that did not end by itself. An answer never runs in it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import array
 import json
 import os
+import resource
 import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 
 import examiner  # type: ignore[import-not-found]
@@ -23,6 +25,9 @@ from wire import Channel, Gone  # type: ignore[import-not-found]
 _MOST_JOBS = 1000
 _LARGE = 1 << 18
 """Characters of tests after which the process is not used again: what they held would stay in its memory."""
+_MOST_CPU_S = 600
+_MEMORY_SHARE = 4
+"""Of its address space: a process that took more is not used again, so that no answer finds what others used up."""
 _KEEP = b"k"
 _KEEP_S = 1.0
 _RECURSION = sys.getrecursionlimit()
@@ -78,9 +83,16 @@ def work(control: socket.socket, jobs: Channel) -> None:
         Channel(report, report).send(found)
         os.close(candidate)
         os.close(report)
-        if len(exam["tests"]) + len(exam["given"]) > _LARGE or exam["cases"]:
+        if len(exam["tests"]) + len(exam["given"]) > _LARGE or exam["cases"] or _worn():
             return
         control.send(_KEEP)
+
+
+def _worn() -> bool:
+    """Whether this process took so much, for all its jobs, that the next one could meet a limit."""
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return time.process_time() > _MOST_CPU_S or (most != resource.RLIM_INFINITY and peak > most // _MEMORY_SHARE)
 
 
 def _afresh() -> None:

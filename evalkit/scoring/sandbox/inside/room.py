@@ -25,7 +25,6 @@ class Room:
         self._pids: Any = None
         self._landlock: Any = None
         self._filters: dict[bool, Any] = {}
-        proc = None
         if wanted["namespaces"]:
             if len(os.listdir("/proc/self/task")) > 1:
                 go_on_in_a_child()  # without the threads that a library started: with them no namespace can be made
@@ -33,7 +32,6 @@ class Room:
             self.layers.insert(0, "namespaces")
             go_on_in_a_child()  # which is the first process of the PID namespace
             self._pids = confine.PidNamespace(proc)
-            os.close(proc)
             self._readable.append("/etc")
         if wanted["seccomp"]:
             confine.bound_privileges()
@@ -45,7 +43,7 @@ class Room:
             self._landlock_plain = confine.Landlock(version, self._readable)
             self.layers.append(f"landlock {version}")
         if wanted["seccomp"]:
-            private = self._pids is not None
+            private = self.has_own_files
             self._filters = {
                 p: seccomp.Filter(p, private_files=private) for p in ((False, True) if private else (False,))
             }
@@ -54,6 +52,11 @@ class Room:
     @property
     def allows_processes(self) -> bool:
         return self._pids is not None or not self._filters
+
+    @property
+    def has_own_files(self) -> bool:
+        """Whether a child's folder is a file system of its own, with a size, that goes with it."""
+        return self._pids is not None
 
     def fork(self) -> tuple[int, str]:
         """A child as process 1 of its own world, where that is possible; the folder that it may write to."""
@@ -87,7 +90,7 @@ class Room:
 
     def clean(self, folder: str | None) -> None:
         """Remove what a child left; a file system of its own has gone with it."""
-        if folder not in (None, self._private):
+        if folder is not None:
             leftovers.remove(folder)
 
 

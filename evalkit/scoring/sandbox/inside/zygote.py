@@ -80,7 +80,7 @@ class Zygote:
         pid, folder = self._room.fork()
         if pid:
             os.close(say)
-            return Child(pid, folder, said)
+            return Child(pid, None if self._room.has_own_files else folder, said)
         status = 9
         try:
             part = self._part(say) if part is None else part
