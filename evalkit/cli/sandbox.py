@@ -47,9 +47,7 @@ def _tried(name: str) -> dict[str, str]:
 def selftest(as_json: bool, **options: Any) -> None:
     """Attack the sandbox from inside with every probe there is. Exit code 1 if one gets through."""
     if options["sandbox"] == NONE:
-        raise UsageError(
-            "--sandbox none isolates nothing: there is nothing to test, and probes would do their harm"
-        )
+        raise UsageError("--sandbox none isolates nothing: there is nothing to test, and probes would do their harm")
     with Sandbox(sandbox_of(options), workers=1) as made:
         results = probes.run(made)
         tier = made.tier

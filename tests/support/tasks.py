@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-SHIPPED = Path(__file__).parents[2] / "tasks"
+from evalkit import resources
+
+SHIPPED = resources.folder("tasks")
 
 GOOD = """\
 task: sums
