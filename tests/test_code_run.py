@@ -111,6 +111,8 @@ def test_a_run_without_a_sandbox_is_marked_and_forgets_the_permission(cli: Cli, 
         result = run(cli, endpoint, tasks, "--limit", 1, "--sandbox", "none", "--allow-unsafe-code")
     assert result.code == 0 and "1 samples were run WITHOUT A SANDBOX" in result.out.replace("\n", " ")
     assert "unsafe" not in (only_run() / "run.json").read_text()
+    refused = cli("run", "--resume", only_run(), "--sandbox", "none")
+    assert refused.code == 2 and "--allow-unsafe-code" in refused.err
     assert cli("score", only_run()).code == 0
     assert not details(only_run())[0]["sandbox"].startswith("none"), "graded again, it is run in a sandbox"
 

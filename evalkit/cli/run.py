@@ -253,7 +253,8 @@ def _reopen(folder: Path, names: tuple[str, ...], options: dict[str, Any]) -> Ru
             f"Resume it without them, or start a new run."
         )
     try:
-        store.use_endpoint(endpoint_of(options, profile_of(options, before.model), before.model.endpoint))
+        with graders(before, sandbox_of(options)):  # nothing is asked that could not be graded here
+            store.use_endpoint(endpoint_of(options, profile_of(options, before.model), before.model.endpoint))
     except EvalkitError:
         store.close()
         raise
