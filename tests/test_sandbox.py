@@ -425,6 +425,6 @@ def test_what_is_written_beside_its_own_folder_is_gone_too(scratch: Path) -> Non
     except SandboxUnavailable as fault:
         pytest.skip(str(fault))
     with made as sandbox:
-        first = "import os; open('/tmp/left', 'w'); os.mkdir('/tmp/folder'); print(len(os.listdir('/tmp')))"
+        first = "import os; open('../left', 'w'); os.mkdir('../folder'); print(len(os.listdir('..')))"
         assert program(sandbox, first).output == "3\n"
-        assert program(sandbox, "import os; print(len(os.listdir('/tmp')))").output == "1\n"
+        assert program(sandbox, "import os; print(len(os.listdir('..')))").output == "1\n"
