@@ -84,14 +84,14 @@ def test_quickstart_writes_everything(cli: Cli, model_file: Path) -> None:
     result = cli("quickstart", "--limit", 1, "--quiet")
     assert result.code == 0, result.err
     assert "This is a demonstration" in result.out
-    for word in ("quickstart_sums", "quickstart_syllogisms", "constant-answer", "o1", "next:"):
+    for word in ("quickstart_sums", "quickcode", "code was run in", "constant-answer", "o1", "next:"):
         assert word in result.out, word
     run = newest_run()
     assert (run / "report.html").is_file() and (run / "summary.json").is_file()
     board = " ".join(Path("leaderboard.md").read_text().split())
     assert "| **smollm2** | measured |" in board and "| constant-answer | baseline |" in board
     as_json = cli("quickstart", "--limit", 1, "--quiet", "--json").json
-    assert Path(as_json["report"]).is_file() and len(as_json["summary"]["tasks"]) == 5
+    assert Path(as_json["report"]).is_file() and len(as_json["summary"]["tasks"]) == 6
 
 
 def test_the_server_dies_with_the_run(model_file: Path, evalkit_process: Any) -> None:
