@@ -416,15 +416,3 @@ def descendants(pid: int) -> list[int]:
         for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
             found += [child, *descendants(child)]
     return found
-
-
-def test_what_is_written_beside_its_own_folder_is_gone_too(scratch: Path) -> None:
-    """Where a kernel has no Landlock, bubblewrap's samples share a folder."""
-    try:
-        made = Sandbox(SandboxChoice(backend="bwrap"), workers=1, without=frozenset({"landlock"}))
-    except SandboxUnavailable as fault:
-        pytest.skip(str(fault))
-    with made as sandbox:
-        first = "import os; open('../left', 'w'); os.mkdir('../folder'); print(len(os.listdir('..')))"
-        assert program(sandbox, first).output == "3\n"
-        assert program(sandbox, "import os; print(len(os.listdir('..')))").output == "1\n"

@@ -88,8 +88,6 @@ class Interpreter:
     """Files and folders without which it cannot run."""
     libraries: tuple[str, ...]
     """Folders of installed packages."""
-    stands_for: str
-    """What was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +139,6 @@ def _asked(asked: str) -> Interpreter:
         executable=paths["executable"],
         read_only=tuple(_outermost(p for p in wanted if Path(p).exists())),
         libraries=tuple(_outermost(paths["packages"])),
-        stands_for=asked,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -88,17 +88,31 @@ class Outcome:
     tests: str = ""
     """A letter per test in order: `.` passed, `F` failed; tests after the first failure are not run."""
     cpu_s: float = 0.0
-    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
-    """Tests that call the answer's functions from another process. All of `tests`, or `cases`."""
+class _Judged:
+    """A job that ends in a report of whoever judges the answer."""
 
     source: Source
     limits: Limits = Limits()
     tests: str = ""
-    """Code; names that it lacks are the answer's."""
+    """Code; in an examination, names that it lacks are the answer's."""
+
+    @property
+    def within_s(self) -> float:
+        """How long the zygote may take at most."""
+        return self.limits.wall_s + 30
+
+    def outcome(self, result: Mapping[str, Any]) -> Outcome:
+        """Raises `Failed`."""
+        return _reported(result)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination(_Judged):
+    """Tests that call the answer's functions from another process. All of `tests`, or `cases`."""
+
     given: str = ""
     """Code that the tests may use, and that is not the answer's to change."""
     entry_point: str = ""
@@ -123,23 +137,11 @@ class Examination:
         }
         return {"mode": "examine", "parts": [self.source.part(), exam], **_common(self.limits)}
 
-    @property
-    def within_s(self) -> float:
-        """How long the zygote may take at most."""
-        return self.limits.wall_s + 30
-
-    def outcome(self, result: Mapping[str, Any]) -> Outcome:
-        """Raises `Failed`."""
-        return _reported(result)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suite:
+class Suite(_Judged):
     """Test cases of unittest that share a process with the answer: they look into its objects, or patch modules."""
 
-    source: Source
-    limits: Limits = Limits()
-    tests: str = ""
     processes: bool = False
     """Whether the answer may start other programs."""
 
@@ -147,15 +149,6 @@ class Suite:
         """For the zygote."""
         part = [self.source.part(), self.tests]
         return {"mode": "suite", "processes": self.processes, "parts": [part], **_common(self.limits)}
-
-    @property
-    def within_s(self) -> float:
-        """How long the zygote may take at most."""
-        return self.limits.wall_s + 30
-
-    def outcome(self, result: Mapping[str, Any]) -> Outcome:
-        """Raises `Failed`."""
-        return _reported(result)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,15 +30,3 @@ def remove(folder: str) -> None:
                     os.rename(path, aside)
                     todo.append(aside)
             os.rmdir(here)
-
-
-def empty(folder: str) -> None:
-    """Remove all that is in a folder."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        for path, is_folder in found:
-            with contextlib.suppress(OSError):
-                if is_folder:
-                    remove(path)
-                else:
-                    os.unlink(path)

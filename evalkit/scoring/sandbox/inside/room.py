@@ -92,7 +92,6 @@ class Room:
         """Remove what a child left; a file system of its own has gone with it."""
         if folder is not None:
             leftovers.remove(folder)
-            leftovers.empty(self._scratch)  # without Landlock it may have written beside its own folder
 
 
 def go_on_in_a_child() -> None:

@@ -85,17 +85,21 @@ class Zygote:
         try:
             part = self._part(say) if part is None else part
             _settle({**fds, _SEALED: say})
-            try:
-                self._room.seal(folder, job["limits"], job["tmp_bytes"], bool(job.get("processes")))
-            except BaseException as fault:
-                os.write(_SEALED, solution.described(fault).encode("utf-8", "replace"))
-                os._exit(status)
-            os.write(_SEALED, b"\0")
-            os.close(_SEALED)
+            self._seal(folder, job["limits"], job["tmp_bytes"], bool(job.get("processes")))
             status = work(part) or 0
         finally:
             os._exit(status)
         raise AssertionError
+
+    def _seal(self, folder: str | None, limits: dict[str, int], tmp_bytes: int, processes: bool) -> None:
+        """In a child: be sealed off and say so, or say why not and end."""
+        try:
+            self._room.seal(folder, limits, tmp_bytes, processes)
+        except BaseException as fault:
+            os.write(_SEALED, solution.described(fault).encode("utf-8", "replace"))
+            os._exit(9)
+        os.write(_SEALED, b"\0")
+        os.close(_SEALED)
 
     def _examine(self, job: dict[str, Any]) -> None:
         ours, theirs = socket.socketpair()
@@ -115,7 +119,7 @@ class Zygote:
         watch.wait(report)
         if watch.stopped is not None or not trusted.may_stay():
             self._dismiss()
-        self._finish(watch, report, [candidate], unsealed=trusted.child.unsealed)
+        self._finish(watch, report, candidate, unsealed=trusted.child.unsealed)
 
     def _dismiss(self) -> None:
         if self._judge is not None:
@@ -131,13 +135,7 @@ class Zygote:
             return Child(pid, None, said)
         try:
             _settle({**self._silent, 3: control.fileno(), _JOBS: 0, _SEALED: say})
-            try:
-                self._room.seal(None, {**limits, "FSIZE": 0, "CPU": _JUDGE_CPU_S}, 0, False)
-            except BaseException as fault:
-                os.write(_SEALED, solution.described(fault).encode("utf-8", "replace"))
-                os._exit(0)
-            os.write(_SEALED, b"\0")
-            os.close(_SEALED)
+            self._seal(None, {**limits, "FSIZE": 0, "CPU": _JUDGE_CPU_S}, 0, False)
             judge.work(socket.socket(fileno=3), Channel(_JOBS, _JOBS, 2**28, 0))
         finally:
             os._exit(0)
@@ -154,24 +152,27 @@ class Zygote:
         os.close(write)
         watch = Watch(child, job, time.monotonic() + job["wall_s"])
         watch.wait(report)
-        self._finish(watch, report, [child], word)
+        self._finish(watch, report, child, word)
 
     def _finish(
-        self, watch: Watch, report: int, children: list[Child], word: str | None = None, unsealed: str | None = None
+        self, watch: Watch, report: int, child: Child, word: str | None = None, unsealed: str | None = None
     ) -> None:
         """Send the result, and after its frame the report as it is: it has parts of the tests, so it is never kept."""
-        for child in children:
-            child.end()
-            self._room.clean(child.folder)
-        unsealed = next((c.unsealed for c in children if c.unsealed), unsealed)
+        child.end()
+        self._room.clean(child.folder)
         os.set_blocking(report, False)
         try:
             n_bytes = os.readv(report, [self._passing])
         except BlockingIOError:
             n_bytes = 0
         os.close(report)
-        result = {"stopped": watch.stopped, "unsealed": unsealed, "report_bytes": n_bytes, "word": word}
-        self._jobs.send({**result, **_account(children[0])})
+        result = {
+            "stopped": watch.stopped,
+            "unsealed": child.unsealed or unsealed,
+            "report_bytes": n_bytes,
+            "word": word,
+        }
+        self._jobs.send({**result, **_account(child)})
         view = memoryview(self._passing)[:n_bytes]
         while view:
             view = view[os.write(1, view) :]
